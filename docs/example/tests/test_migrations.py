@@ -1,0 +1,7 @@
+"""All that a project needs."""
+
+from alembic_gauntlet import MigrationTestBase
+
+
+class TestMigrations(MigrationTestBase):
+    """The five tests of the gauntlet."""

@@ -1,0 +1,49 @@
+"""What has been run: counted in one place, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Coverage:
+    """Revisions run in each direction, states seen, and commands."""
+
+    revisions: set[str] = field(default_factory=set)
+    upgraded: set[str] = field(default_factory=set)
+    downgraded: set[str] = field(default_factory=set)
+    states: set[tuple[str, ...]] = field(default_factory=set)
+    commands: int = 0
+
+    def merge(self, other: Coverage) -> None:
+        """Add what another coverage has."""
+        for name in ("revisions", "upgraded", "downgraded", "states"):
+            getattr(self, name).update(getattr(other, name))
+        self.commands += other.commands
+
+    def see(self, heads: Iterable[str]) -> None:
+        """Count a state by its heads."""
+        self.states.add(tuple(sorted(heads)))
+
+    def summary(self) -> dict[str, int]:
+        """Return the counts, as the report file has them."""
+        return {
+            "revisions": len(self.revisions),
+            "upgraded": len(self.upgraded),
+            "downgraded": len(self.downgraded),
+            "states": len(self.states),
+            "commands": self.commands,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values, to send between processes."""
+        sets = {name: sorted(getattr(self, name)) for name in ("revisions", "upgraded", "downgraded")}
+        return {**sets, "states": sorted(list(state) for state in self.states), "commands": self.commands}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Coverage:
+        """Return what `to_json` was called on."""
+        states = {tuple(state) for state in data["states"]}
+        return cls(set(data["revisions"]), set(data["upgraded"]), set(data["downgraded"]), states, data["commands"])

@@ -1,0 +1,306 @@
+"""Servers and the sandbox databases made on them.
+
+A sandbox is a database that this session created. Its name carries the session's token, and the session holds a
+connection whose `application_name` carries the same token: a sandbox whose token no connection shows belongs to a
+session that is gone, and the next session drops it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from alembic_gauntlet.errors import GauntletError
+
+_SANDBOX_NAME = re.compile(r"gauntlet_([0-9a-f]{16})_[0-9]+")
+_APPLICATION = "alembic-gauntlet "
+_FILE_COPY_SINCE = 150000
+
+# What belongs to a database as a whole is not copied by CREATE DATABASE. Settings that are lists of names are kept
+# quoted by PostgreSQL, and a quoted list would be one name: pg_dump tells them apart in the same way.
+_NOT_CLONED = """
+WITH source AS (SELECT oid, datacl FROM pg_database WHERE datname = %(source)s)
+SELECT format('REVOKE ALL ON DATABASE %%I FROM PUBLIC', %(target)s::text) FROM source WHERE datacl IS NOT NULL
+UNION ALL
+SELECT format('GRANT %%s ON DATABASE %%I TO %%s%%s', privilege_type, %(target)s::text,
+              CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+              CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+FROM source, aclexplode(datacl)
+UNION ALL
+SELECT format('ALTER %%s SET %%I TO %%s',
+              CASE setrole WHEN 0 THEN format('DATABASE %%I', %(target)s::text)
+                           ELSE format('ROLE %%s IN DATABASE %%I', setrole::regrole, %(target)s::text) END,
+              name, CASE WHEN name = ANY (%(lists)s) THEN value ELSE quote_literal(value) END)
+FROM source JOIN pg_db_role_setting ON setdatabase = oid, unnest(setconfig) AS setting,
+     LATERAL (SELECT split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value) AS pair
+"""
+_LISTS = ["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]
+
+
+class Server:
+    """A PostgreSQL server on which sandbox databases are made; the maintenance database itself is never written to.
+
+    Args:
+        url: a SQLAlchemy PostgreSQL URL with any driver, naming the server and a maintenance database.
+        throwaway: the server is our own and keeps nothing, so that databases are cloned by file copy (on a server
+            with fsync on, that is slow to drop).
+
+    Raises:
+        GauntletError: the URL is no PostgreSQL URL, or the server does not let us in.
+    """
+
+    def __init__(self, url: str | URL, *, throwaway: bool = False) -> None:
+        self.url = parse_url(url)
+        self.token = secrets.token_hex(8)
+        self._throwaway = throwaway
+        self._numbers = itertools.count(1)
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
+        self._sweep()
+
+    def create(self, template: Sandbox | None = None, settings: Mapping[str, str] | None = None) -> Sandbox:
+        """Create a sandbox: empty, or a clone of `template`, whose connections are closed first.
+
+        Args:
+            template: the sandbox to clone, with the run-time settings and the privileges of the database itself.
+            settings: further run-time settings of the new database, as `ALTER DATABASE ... SET` takes them.
+
+        Raises:
+            GauntletError: the role may not create databases.
+        """
+        sandbox = Sandbox(self, f"gauntlet_{self.token}_{next(self._numbers)}")
+        if template is not None:
+            template.disconnect()
+        # Before it exists: a Ctrl-C that comes while it is created must not leave it behind.
+        self._sandboxes[sandbox.name] = sandbox
+        try:
+            self._execute(self._create_statement(sandbox, template))
+        except psycopg.errors.InsufficientPrivilege as error:
+            del self._sandboxes[sandbox.name]
+            raise GauntletError(_NO_CREATEDB.format(role=self.url.username, server=describe(self.url))) from error
+        self._apply(sandbox, template, settings or {})
+        return sandbox
+
+    def _create_statement(self, sandbox: Sandbox, template: Sandbox | None) -> sql.Composed:
+        source = sql.Identifier(template.name if template else "template1")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(sandbox.name), source)
+        if self._throwaway and self._connection.info.server_version >= _FILE_COPY_SINCE:
+            statement += sql.SQL(" STRATEGY file_copy")
+        return statement
+
+    def _apply(self, sandbox: Sandbox, template: Sandbox | None, settings: Mapping[str, str]) -> None:
+        name = sql.Identifier(sandbox.name)
+        statements: list[sql.Composable] = [
+            sql.SQL("ALTER DATABASE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))
+            for setting, value in settings.items()
+        ]
+        if template is not None:
+            names = {"source": template.name, "target": sandbox.name, "lists": _LISTS}
+            statements += [sql.SQL(text) for (text,) in self._connection.execute(_NOT_CLONED, names)]
+        if statements:
+            self._execute(sql.SQL("; ").join(statements))
+
+    def drop(self, sandbox: Sandbox) -> None:
+        """Drop a sandbox of this server, whoever is connected to it."""
+        if self._sandboxes.pop(sandbox.name, None) is not None:
+            sandbox.close()
+            self._execute(_drop_statement(sandbox.name))
+
+    def owns(self, database: str | None) -> bool:
+        """Return whether `database` is the name of a sandbox that this session has made, dropped by now or not."""
+        found = _SANDBOX_NAME.fullmatch(database or "")
+        return found is not None and found[1] == self.token
+
+    def terminate_connections(self, sandbox: Sandbox) -> None:
+        """End every session on a sandbox, such as those a user's connection pool keeps."""
+        self._execute(
+            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+                sql.Literal(sandbox.name)
+            )
+        )
+
+    def close(self) -> None:
+        """Drop all sandboxes that are left, and disconnect."""
+        for sandbox in list(self._sandboxes.values()):
+            self.drop(sandbox)
+        self._connection.close()
+
+    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
+        if self._connection.closed or self._connection.broken:
+            # A Ctrl-C in the middle of a statement can cost the connection; the sandboxes must still go.
+            self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
+        self._connection.execute(statement)
+
+    def _sweep(self) -> None:
+        databases = self._connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'gauntlet\\_%'")
+        names = [name for (name,) in databases if _SANDBOX_NAME.fullmatch(name)]
+        # Read after the databases: a session connects before it creates its first one.
+        living = {row[0] for row in self._connection.execute("SELECT application_name FROM pg_stat_activity")}
+        for name in names:
+            token = _SANDBOX_NAME.fullmatch(name)[1]  # type: ignore[index]
+            if _APPLICATION + token not in living:
+                # Not ours to drop, or another session that starts now was faster.
+                with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidCatalogName):
+                    self._connection.execute(_drop_statement(name))
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Sandbox:
+    """A database that this session created, and drops. Use it as a context manager, or call `drop`."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """Our own connection to the sandbox, in autocommit; opened on first use and kept."""
+        if self._connection is None or self._connection.closed:
+            self._connection = _connect(self.server.url.set(database=self.name), application_name="")
+        return self._connection
+
+    def url(self, drivername: str) -> URL:
+        """Return the SQLAlchemy URL of the sandbox for a driver such as `postgresql+asyncpg`."""
+        return _for_driver(self.server.url.set(database=self.name), drivername)
+
+    def clone(self) -> Sandbox:
+        """Return a new sandbox with the same content, settings and privileges."""
+        return self.server.create(self)
+
+    def close(self) -> None:
+        """Close our own connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def disconnect(self) -> None:
+        """Close our own connection and end everyone else's."""
+        self.close()
+        self.server.terminate_connections(self)
+
+    def drop(self) -> None:
+        """Drop the database. Harmless when it is dropped already."""
+        self.server.drop(self)
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drop()
+
+
+_NO_CREATEDB = """\
+The role {role} may not create databases on {server}, and every test gets one of its own. One of these helps:
+    ALTER ROLE {role} CREATEDB;       as a superuser, once
+    --gauntlet-url with a role that has CREATEDB
+    pip install 'alembic-gauntlet[embedded]' and no URL: an embedded server"""
+
+
+def parse_url(url: str | URL) -> URL:
+    """Return a SQLAlchemy URL.
+
+    Raises:
+        GauntletError: `url` is not a PostgreSQL URL; the message holds no password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise GauntletError(
+            "The database URL cannot be parsed. It reads postgresql://user:password@host:5432/database,\n"
+            "with special characters of the password percent-encoded."
+        ) from None  # its text is the URL, with the password
+    if parsed.get_backend_name() != "postgresql":
+        raise GauntletError(
+            f"The database URL is for {parsed.get_backend_name()}; the gauntlet tests migrations on PostgreSQL only.\n"
+            "Give a URL postgresql://user:password@host:5432/database by --gauntlet-url, $GAUNTLET_DATABASE_URL or\n"
+            "the fixture migration_db_url."
+        )
+    return parsed
+
+
+def describe(url: URL) -> str:
+    """Return a URL for people to read: driver, role, server and database, never the password or the query."""
+    return str(URL.create(url.drivername, url.username, None, url.host or None, url.port, url.database))
+
+
+def _connect(url: URL, *, application_name: str) -> psycopg.Connection[Any]:
+    __tracebackhide__ = True  # pytest shows local variables on request, and these hold the password
+    try:
+        parameters = _libpq_parameters(url)
+        if application_name:
+            parameters["application_name"] = application_name
+        parameters.setdefault("connect_timeout", "10")
+        return psycopg.connect(autocommit=True, **parameters)  # type: ignore[arg-type]
+    except psycopg.OperationalError as error:
+        raise GauntletError(_cannot_connect(url, error)) from None
+
+
+def _cannot_connect(url: URL, error: psycopg.Error) -> str:
+    reason = "\n".join(f"    {line.strip()}" for line in str(error).strip().splitlines()[:4])
+    return (
+        f"Cannot connect to {describe(url)}:\n{reason}\n"
+        "The URL comes from --gauntlet-url, $GAUNTLET_DATABASE_URL or the fixture migration_db_url. It names a\n"
+        "running server, a role and its password, and an existing database to connect to (nothing is written there).\n"
+        "Without a URL, and with pip install 'alembic-gauntlet[embedded]', a server of our own is used."
+    )
+
+
+_LIBPQ_KEYWORDS = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
+
+
+def _libpq_parameters(url: URL) -> dict[str, str]:
+    """Translate a URL for any driver into the parameters of libpq, which psycopg takes."""
+    found: dict[str, str | None] = {
+        "host": url.host, "port": str(url.port) if url.port else None, "user": url.username,
+        "password": None if url.password is None else str(url.password), "dbname": url.database,
+    }  # fmt: skip
+    return {key: value for key, value in (found | _libpq_query(url)).items() if value is not None}
+
+
+def _libpq_query(url: URL) -> dict[str, str]:
+    """Translate the query of a URL for any driver into parameters of libpq."""
+    query = {key: value if isinstance(value, str) else ",".join(value) for key, value in url.query.items()}
+    if "ssl" in query:  # asyncpg's name
+        query.setdefault("sslmode", query["ssl"])
+    if "unix_sock" in query:  # pg8000's
+        directory, _, port = query["unix_sock"].rpartition("/.s.PGSQL.")
+        query.update(host=directory, port=port)
+    return {key: value for key, value in query.items() if key in _LIBPQ_KEYWORDS}
+
+
+def _for_driver(url: URL, drivername: str) -> URL:
+    driver = drivername.partition("+")[2]
+    if drivername == url.drivername and not (driver == "pg8000" and "host" in url.query):
+        return url
+    query = _libpq_query(url)
+    if driver == "asyncpg":
+        names = {"host": "host", "port": "port", "sslmode": "ssl"}
+        query = {names[key]: value for key, value in query.items() if key in names}
+    elif driver == "pg8000":
+        socket = f"{query.get('host')}/.s.PGSQL.{query.get('port', url.port or 5432)}"
+        query = {"unix_sock": socket} if query.get("host", "").startswith("/") else {}
+    return url.set(drivername=drivername, query=query)
+
+
+def _drop_statement(name: str) -> sql.Composed:
+    return sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

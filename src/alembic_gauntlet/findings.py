@@ -1,0 +1,69 @@
+"""What a check found, as plain values, and the exception that carries them out of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic_gauntlet.diff import Change
+from alembic_gauntlet.graph import Command
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One failure.
+
+    Attributes:
+        invariant: the stable id of what does not hold, such as `path-independence`.
+        message: what is wrong, in lines for a person, without the path and the changes.
+        path: the commands that lead there from an empty database; none where no command is needed.
+        revision: the guilty revision; `file`, `line` and `function`: where in it.
+        changes: what differs, object by object.
+        hint: how to mend or to declare it.
+        refused: a downgrade refuses to run, as far as can be told on purpose.
+        traceback: the exception behind it, for `-vv`.
+    """
+
+    invariant: str
+    message: str
+    path: tuple[Command, ...] = ()
+    revision: str | None = None
+    file: Path | None = None
+    line: int | None = None
+    function: str = ""
+    changes: tuple[Change, ...] = ()
+    hint: str = ""
+    refused: bool = False
+    traceback: str = ""
+
+    def to_json(self, root: Path) -> dict[str, Any]:
+        """Return the finding as the report file has it; paths of files relative to `root`."""
+        return {
+            "invariant": self.invariant,
+            "message": self.message,
+            "path": [{"command": command.verb, "target": command.target} for command in self.path],
+            "revision": self.revision,
+            "file": None if self.file is None else relative(self.file, root),
+            "line": self.line,
+            "changes": [change.to_json() for change in self.changes],
+        }
+
+
+class Failure(AssertionError):
+    """The migrations do not pass a check. The message is the whole report; `findings` has it as values."""
+
+    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class NothingToCheck(Exception):
+    """A check has nothing to do: no revisions, or all of them declared irreversible."""
+
+
+def relative(file: Path, root: Path) -> str:
+    """Return `file` as seen from `root`; absolute where it lies elsewhere."""
+    resolved, base = file.resolve(), root.resolve()
+    return resolved.relative_to(base).as_posix() if resolved.is_relative_to(base) else str(file)

@@ -1,0 +1,187 @@
+"""What has to hold after every command of a walk: functions over one `Observation`.
+
+Each raises an exception class of its own, from a line of its own, and for each guilty revision another subclass of it:
+Hypothesis tells bugs apart by exception type, file and line, and two distinct faults have to be reported as two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from alembic_gauntlet.diff import Change
+from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.tell import tell_changes, tell_error
+from alembic_gauntlet.walk import Observation
+
+Invariant = Callable[[Observation], None]
+"""Takes an observation; raises AssertionError, best a `Broken`, where the invariant does not hold."""
+
+
+class Broken(Failure):
+    """An invariant does not hold; `finding` says how. `invariant` is its stable id."""
+
+    invariant = ""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message, [replace(finding, invariant=self.invariant)])
+
+    @property
+    def finding(self) -> Finding:
+        """How it does not hold."""
+        return self.findings[0]
+
+
+class CommandFails(Broken):
+    """A command fails."""
+
+    invariant = "command-succeeds"
+
+
+class PathDependence(Broken):
+    """The schema of a state depends on the path to it."""
+
+    invariant = "path-independence"
+
+
+class BaseNotEmpty(Broken):
+    """Something is left at base."""
+
+    invariant = "base-is-empty"
+
+
+class BrokenObject(Broken):
+    """An index is invalid, a constraint not validated, a trigger disabled, and should not be."""
+
+    invariant = "no-broken-objects"
+
+
+class GranularityMatters(Broken):
+    """A command does not end as one command per revision does."""
+
+    invariant = "transaction-granularity"
+
+
+class VersionTableWrong(Broken):
+    """The version table does not hold the heads of the state."""
+
+    invariant = "version-table"
+
+
+class SessionNotClean(Broken):
+    """A revision leaves something on the session that changes the next revision of the same command."""
+
+    invariant = "clean-session"
+
+
+def command_succeeds(seen: Observation) -> None:
+    """Every command succeeds."""
+    if seen.error is not None and not seen.one_by_one:
+        finding = tell_error(seen.error, seen.path)
+        raise _kind(CommandFails, finding)(finding)
+
+
+def transaction_granularity(seen: Observation) -> None:
+    """A command ends as one command per revision does."""
+    if not seen.one_by_one or (seen.error is None and not seen.changes):
+        return
+    if seen.error is not None:
+        finding = tell_error(seen.error, seen.path)
+        note = "One command per revision passes: it fails where these revisions run in one command."
+    else:
+        finding = _told(seen, seen.changes)
+        note = "One command per revision gives the right schema: it differs where these revisions run in one command."
+    finding = replace(finding, message=f"{finding.message}\n{note}")
+    raise _kind(GranularityMatters, finding)(finding)
+
+
+def no_broken_objects(seen: Observation) -> None:
+    """No index is invalid, no constraint not validated and no trigger disabled that is well in the canonical schema."""
+    broken = tuple(change for change in seen.changes if _is_broken(change))
+    if broken:
+        finding = _told(seen, broken)
+        raise _kind(BrokenObject, finding)(finding)
+
+
+def base_is_empty(seen: Observation) -> None:
+    """At base the schema is that of a fresh database."""
+    if seen.changes and not seen.after:
+        finding = _told(seen, seen.changes)
+        raise _kind(BaseNotEmpty, finding)(finding)
+
+
+def path_independence(seen: Observation) -> None:
+    """The schema is the canonical one of the state, whichever path has led there."""
+    if seen.changes and seen.after:
+        finding = _told(seen, seen.changes)
+        raise _kind(PathDependence, finding)(finding)
+
+
+def version_table(seen: Observation) -> None:
+    """The version table holds the heads of the state, and nothing else."""
+    if seen.error is None and seen.rows != seen.expected_rows:
+        lists = {name: ", ".join(sorted(rows)) or "nothing" for name, rows in _rows(seen).items()}
+        message = (
+            f"After `{seen.command.shell()}` the version table holds {lists['has']}; it should hold {lists['should']}."
+        )
+        finding = Finding("version-table", message, seen.path, seen.revisions[-1] if seen.revisions else None)
+        raise _kind(VersionTableWrong, finding)(finding)
+
+
+def clean_session(seen: Observation) -> None:
+    """A revision leaves the session as it found it: settings, role, temporary objects, advisory locks."""
+    if seen.leftovers:
+        guilty = seen.leftovers[0].revision
+        location = seen.locations[guilty]
+        lines = [f"Revision {guilty} leaves the session changed for the next one of the same command:"]
+        lines += [
+            f"    {each.name}: {each.after}, was {each.before}" for each in seen.leftovers if each.revision == guilty
+        ]
+        lines.append(
+            "Undo it at the end of the migration; SET LOCAL lasts to the end of the transaction, not of the revision."
+        )
+        finding = Finding(
+            "clean-session", "\n".join(lines), seen.path, guilty, location.file, location.line, location.function
+        )
+        raise _kind(SessionNotClean, finding)(finding)
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    command_succeeds,
+    transaction_granularity,
+    no_broken_objects,
+    base_is_empty,
+    path_independence,
+    version_table,
+    clean_session,
+)
+"""All of them, in the order of checking; on the test class, `invariants = (*INVARIANTS, mine)` adds one."""
+
+_MARKS = re.compile(r" (?:INVALID|NOT VALID|DISABLED?|NOT ENFORCED)\b")
+
+
+def _is_broken(change: Change) -> bool:
+    before, after = change.before or "", change.after or ""
+    return change.change == "changed" and before != after and _MARKS.sub("", after) == before
+
+
+def _rows(seen: Observation) -> dict[str, frozenset[str]]:
+    return {"has": seen.rows, "should": seen.expected_rows}
+
+
+def _told(seen: Observation, changes: tuple[Change, ...]) -> Finding:
+    """Tell of the changes of the first guilty revision; those of another are another fault."""
+    first = seen.guilty.get((changes[0].kind, changes[0].name))
+    theirs = tuple(change for change in changes if seen.guilty.get((change.kind, change.name)) == first)
+    heads = tuple(sorted(seen.expected_rows))
+    return tell_changes(theirs, seen.path, heads, seen.locations.get(first) if first else None, first)
+
+
+_KINDS: dict[tuple[str, str, str], type[Broken]] = {}
+
+
+def _kind(base: type[Broken], finding: Finding) -> type[Broken]:
+    """Return the subclass for a guilty revision and direction: always the same one, as Hypothesis compares types."""
+    key = (base.__name__, finding.function, finding.revision or "")
+    return _KINDS.setdefault(key, type("_".join(key), (base,), {}))

@@ -1,0 +1,258 @@
+"""The state machine: Hypothesis chooses commands, and nothing else happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.graph import Command, State
+from alembic_gauntlet.invariants import Invariant
+from alembic_gauntlet.walk import Explorer, Observation, Path
+
+Signature = tuple[str, str | None, str]
+"""What tells one fault from another: the invariant, the guilty revision, and the direction."""
+
+
+_GROUPS = {"base-is-empty": "path-independence", "no-broken-objects": "path-independence"}
+
+
+def signature(finding: Finding) -> Signature:
+    """Return what two findings of the same fault share.
+
+    What is left at one revision is left at base, too; and a revision that fails, fails with others in one command.
+    """
+    group = _GROUPS.get(finding.invariant, finding.invariant)
+    if finding.invariant == "transaction-granularity":
+        group = "path-independence" if finding.changes else "command-succeeds"
+    return group, finding.revision, finding.function
+
+
+class Walker:
+    """Checks the invariants after each command, and leaves known faults aside."""
+
+    def __init__(self, explorer: Explorer, invariants: Sequence[Invariant], known: frozenset[Signature]) -> None:
+        self.explorer = explorer
+        self._invariants = invariants
+        self._known = known
+
+    def knowing(self, findings: Iterable[Finding]) -> Walker:
+        """Return a walker to which these are known, too."""
+        return Walker(self.explorer, self._invariants, self._known.union(map(signature, findings)))
+
+    def step(self, path: Path, command: Command) -> Path:
+        """Take a command; return the path walked: without it, where it fails in a way that is known.
+
+        Raises:
+            Failure: an invariant does not hold.
+        """
+        longer = (*path, command)
+        seen = self.explorer.observe(longer)
+        for failure in self._failures(seen, self._known):
+            raise failure
+        return longer if seen.error is None else path
+
+    def findings(self, path: Path) -> list[Finding]:
+        """Return everything that does not hold after a path; none that is known."""
+        seen, known, found = self.explorer.observe(path), self._known, list[Finding]()
+        while new := _distinct(self._failures(seen, known)):
+            found += new
+            known = known.union(map(signature, new))
+        return found
+
+    def _failures(self, seen: Observation, known: frozenset[Signature]) -> Iterator[Failure]:
+        """Yield what the invariants raise, less what is known or comes of what a known fault has left behind."""
+        if seen.stained or seen.astray or _comes_of(known, seen):
+            return
+        unknown = _without(known, seen)
+        for invariant in self._invariants:
+            try:
+                invariant(unknown)
+            except Failure as failure:
+                if not known.issuperset(map(signature, failure.findings)):
+                    yield failure
+
+
+def _distinct(failures: Iterable[Failure]) -> list[Finding]:
+    """Return the findings of failures; of the same fault the first, of the more special invariant."""
+    found: dict[Signature, Finding] = {}
+    for failure in failures:
+        for finding in failure.findings:
+            found.setdefault(signature(finding), finding)
+    return list(found.values())
+
+
+def _comes_of(known: frozenset[Signature], seen: Observation) -> bool:
+    """Return whether a command fails past a revision that is known to spoil the schema."""
+    if seen.error is None:
+        return False
+    earlier = seen.spoilers - {seen.error.revision}
+    return any(("path-independence", revision, seen.command.verb) in known for revision in earlier)
+
+
+def _without(known: frozenset[Signature], seen: Observation) -> Observation:
+    """Leave out of an observation what a known fault explains, so that it hides no other."""
+    verb = seen.command.verb
+    guilty = {revision for kind, revision, function in known if kind == "path-independence" and function == verb}
+    stained = {revision for kind, revision, function in known if kind == "clean-session" and function == verb}
+    return replace(
+        seen,
+        changes=tuple(each for each in seen.changes if seen.guilty.get((each.kind, each.name)) not in guilty),
+        leftovers=tuple(each for each in seen.leftovers if each.revision not in stained),
+    )
+
+
+def replay(walker: Walker, path: Path) -> list[Finding]:
+    """Take a path from an empty database; return what does not hold after its first command that shows anything.
+
+    Raises:
+        IllegalCommand: Alembic would refuse a command of the path.
+    """
+    walker.explorer.state(path)
+    for count in range(1, len(path) + 1):
+        found = walker.findings(path[:count])
+        if found or walker.explorer.observe(path[:count]).error is not None:
+            return found
+    return []
+
+
+def count_transitions(explorer: Explorer, most: int) -> int | None:
+    """Return how many transitions the state graph has: a state and a command with an effect; None if over `most`."""
+    seen: set[State] = {frozenset()}
+    todo: list[State] = [frozenset()]
+    count = 0
+    while todo:
+        state = todo.pop()
+        reached = [explorer.graph.after(state, command) for command in explorer.candidates(state)]
+        count += len(reached)
+        if count > most:
+            return None
+        todo += [after for after in dict.fromkeys(reached) if after not in seen]
+        seen.update(reached)
+    return count
+
+
+def exhaust(walker: Walker) -> list[Finding]:
+    """Take every transition of the state graph; return each distinct fault, with the first path that shows it.
+
+    Breadth first, by paths that pass, so that no shorter path shows it; of paths as long, the one that runs fewer
+    revisions comes first. A state that is reached without a fault is gone on from.
+    """
+    explorer = walker.explorer
+    found: list[Finding] = []
+    ways: dict[State, Path] = {frozenset(): ()}
+    todo = [frozenset[str]()]
+    for state in todo:
+        for command in explorer.candidates(state):
+            path = (*ways[state], command)
+            seen = explorer.observe(path)
+            if new := walker.findings(path):
+                found += new
+                walker = walker.knowing(new)
+            if seen.is_clean and explorer.is_judged(seen.after) and seen.after not in ways:
+                ways[seen.after] = path
+                todo.append(seen.after)
+    return found
+
+
+class WalkMachine(RuleBasedStateMachine):
+    """Walks at random from an empty database; a subclass sets `walker`."""
+
+    walker: ClassVar[Walker]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: Path = ()
+
+    @rule(data=st.data())
+    def command(self, data: st.DataObject) -> None:
+        """Run a command from where the walk is; the nearest target is the simplest."""
+        explorer = self.walker.explorer
+        candidates = explorer.candidates(explorer.state(self.path))
+        if candidates:
+            self.path = self.walker.step(self.path, data.draw(st.sampled_from(candidates)))
+
+
+def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
+    """Walk at random until an invariant breaks or the budget is spent; return each distinct fault, minimised.
+
+    Args:
+        walker: takes the steps.
+        name: the key of the example database, besides the machine itself: the test's own name.
+        profile: the Hypothesis settings.
+        max_commands: the most commands in one walk.
+    """
+    if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
+        return []
+    machine = type(f"Walk of {name}", (WalkMachine,), {"walker": walker})
+    limited = settings(profile, stateful_step_count=max_commands)
+    return _collected(lambda: run_state_machine_as_test(machine, settings=limited))
+
+
+def _collected(run: Callable[[], Any]) -> list[Finding]:
+    try:
+        run()
+    except Failure as failure:
+        return list(failure.findings)
+    except BaseExceptionGroup as group:
+        failures, others = group.split(Failure)
+        if others is not None:
+            raise
+        assert failures is not None
+        return [finding for failure in _leaves(failures) for finding in failure.findings]
+    return []
+
+
+def _leaves(group: BaseExceptionGroup[Failure]) -> list[Failure]:
+    return [
+        leaf
+        for each in group.exceptions
+        for leaf in (_leaves(each) if isinstance(each, BaseExceptionGroup) else [each])
+    ]
+
+
+def minimised(walker: Walker, finding: Finding) -> Finding:
+    """Return a finding with the shortest path to it that leaving out commands leads to.
+
+    Hypothesis deletes its choices, each of which depends on those before it; here a command keeps its target when
+    another one goes, so that one jump takes the place of many steps.
+    """
+    path = finding.path
+    size = len(path) - 1
+    while size:
+        for start in range(len(path) - size):
+            shorter = path[:start] + path[start + size :]
+            found = _shown(walker, shorter, finding)
+            if found is not None:
+                finding, path = found, shorter
+                size = min(size, len(path) - 1) + 1
+                break
+        size -= 1
+    return finding
+
+
+def _shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
+    """Return the same fault as a path shows it at its end; None if it does not."""
+    if _is_walkable(walker, path):
+        for found in walker.findings(path):
+            if signature(found) == signature(finding):
+                return replace(found, path=path)
+    return None
+
+
+def _is_walkable(walker: Walker, path: Path) -> bool:
+    """Whether every command of a path is a legal one, and those before the last pass without a new fault."""
+    explorer = walker.explorer
+    state: State = frozenset()
+    for count, command in enumerate(path, 1):
+        if not explorer.may_take(state, command):
+            return False
+        state = explorer.graph.after(state, command)
+        if count < len(path) and (walker.findings(path[:count]) or explorer.observe(path[:count]).error is not None):
+            return False
+    return True

@@ -1,0 +1,133 @@
+"""Naming rules for indexes and constraints.
+
+Three layers, the last wins: the defaults here; what `MetaData.naming_convention` implies; what the test class sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from alembic_gauntlet.schema import Schema, SchemaObject
+
+DEFAULTS: Mapping[str, Sequence[str]] = {
+    "allowed_index_prefixes": ("idx_", "uq_"),
+    "allowed_index_suffixes": ("_idx", "_pkey", "_key"),
+    "allowed_fk_prefixes": ("fk_",),
+    "allowed_fk_suffixes": ("_fkey",),
+    "allowed_check_prefixes": ("chk_",),
+    "allowed_check_suffixes": ("_check",),
+    "allowed_uq_prefixes": ("uq_",),
+    "allowed_uq_suffixes": ("_key",),
+    "allowed_pk_prefixes": ("pk_",),
+    "allowed_pk_suffixes": ("_pkey",),
+}
+
+REMEDY = """\
+Rename them in a new migration; or allow the names, by MetaData(naming_convention=...) of the models, by an
+attribute of the test class such as allowed_index_prefixes, or by migration_diff_ignore_tables."""
+
+_CATEGORIES = {
+    "index": "index",
+    "foreign key": "fk",
+    "check constraint": "check",
+    "unique constraint": "uq",
+    "primary key": "pk",
+    "exclusion constraint": "index",
+}
+_CONVENTION_KEYS = {"ix": "index", "fk": "fk", "ck": "check", "uq": "uq", "pk": "pk"}
+_PLACEHOLDER = re.compile(r"%\([^)]*\)s")
+_SQLALCHEMY_DEFAULT = dict(MetaData().naming_convention)
+# SQLAlchemy cuts a long name to 55 characters and four digits of a hash; PostgreSQL cuts at 63 bytes.
+_CUT_BY_SQLALCHEMY = re.compile(r".{55}_[0-9a-f]{4}")
+_POSTGRESQL_LENGTH = 63
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A name passes on any one prefix or suffix; a suffix may have digits after it. No rule at all allows all."""
+
+    prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+
+    def allows(self, name: str) -> bool:
+        """Return whether a bare name passes."""
+        if not (self.prefixes or self.suffixes) or name.startswith(self.prefixes):
+            return True
+        if self.suffixes and name.rstrip("0123456789").endswith(self.suffixes):
+            return True
+        was_cut = _CUT_BY_SQLALCHEMY.fullmatch(name) or len(name.encode()) >= _POSTGRESQL_LENGTH
+        return bool(was_cut and self.suffixes)
+
+    def __str__(self) -> str:
+        parts = [("begin with", self.prefixes), ("end in", self.suffixes)]
+        return " or ".join(f"{verb} {', '.join(texts)}" for verb, texts in parts if texts)
+
+
+@dataclass(frozen=True)
+class Offence:
+    """An object whose name breaks its rule."""
+
+    object: SchemaObject
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"{self.object.kind} {self.object.local_name} on {self.object.table} does not {self.rule}"
+
+
+def resolve_rules(metadata: Iterable[MetaData], overrides: Mapping[str, Sequence[str]]) -> Mapping[str, Rule]:
+    """Return the rule of each kind of object.
+
+    Args:
+        metadata: the models, whose `naming_convention` counts where it is not SQLAlchemy's built-in one.
+        overrides: what the test class sets, by the name of its attribute.
+    """
+    lists = {**DEFAULTS, **_implied([dict(each.naming_convention) for each in metadata]), **overrides}
+    rules = {
+        kind: Rule(tuple(lists[f"allowed_{category}_prefixes"]), tuple(lists[f"allowed_{category}_suffixes"]))
+        for kind, category in _CATEGORIES.items()
+    }
+    index = rules["exclusion constraint"]
+    # PostgreSQL's own name for an exclusion constraint; there is no list of its own for them.
+    rules["exclusion constraint"] = Rule(index.prefixes, (*index.suffixes, "_excl"))
+    return rules
+
+
+def _implied(conventions: list[dict[Any, Any]]) -> dict[str, tuple[str, ...]]:
+    implied: dict[str, tuple[str, ...]] = {}
+    for convention in conventions:
+        if convention != _SQLALCHEMY_DEFAULT:
+            for key, category in _CONVENTION_KEYS.items():
+                template = convention.get(key)
+                if isinstance(template, str):
+                    _add(implied, category, template)
+    for end in ("prefixes", "suffixes"):
+        if f"allowed_uq_{end}" in implied:
+            index = f"allowed_index_{end}"
+            implied[index] = tuple(dict.fromkeys([*implied.get(index, DEFAULTS[index]), *implied[f"allowed_uq_{end}"]]))
+    return implied
+
+
+def _add(implied: dict[str, tuple[str, ...]], category: str, template: str) -> None:
+    """Take the literal text before the first and after the last placeholder."""
+    literals = _PLACEHOLDER.split(template)
+    for end, text in (("prefixes", literals[0]), ("suffixes", literals[-1])):
+        name = f"allowed_{category}_{end}"
+        implied[name] = (*implied.get(name, ()), *([text] if text else []))
+
+
+def offences(schema: Schema, rules: Mapping[str, Rule]) -> tuple[Offence, ...]:
+    """Return every object whose name breaks its rule, by table and name.
+
+    What a partition has from its parent is named by PostgreSQL and left out.
+    """
+    partitions = {each.table for each in schema.of_kind("table") if "PARTITION OF" in each.definition}
+    named = sorted(
+        (each for each in schema.of_kind(*rules) if each.table not in partitions),
+        key=lambda each: (each.table or "", each.kind, each.name),
+    )
+    return tuple(Offence(each, rules[each.kind]) for each in named if not rules[each.kind].allows(each.local_name))

@@ -1,0 +1,246 @@
+"""The pytest plugin: options, the marker `fuzz`, fixtures, and how a failure is shown.
+
+Every pytest session of an environment imports this module, whether it tests migrations or not. So what needs Alembic
+and SQLAlchemy is imported by the fixture that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alembic_gauntlet.coverage import Coverage
+from alembic_gauntlet.errors import GauntletError
+from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.graph import parse_commands
+from alembic_gauntlet.report import Report
+
+if TYPE_CHECKING:
+    from alembic_gauntlet.gauntlet import Gauntlet
+    from alembic_gauntlet.session import GauntletSession
+
+URL_ENV = "GAUNTLET_DATABASE_URL"
+_REPORT = pytest.StashKey[Report]()
+_SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
+_PROBLEMS = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the gauntlet."""
+    group = parser.getgroup("gauntlet", "Alembic migrations (alembic-gauntlet)")
+    group.addoption(
+        "--gauntlet-url",
+        metavar="URL",
+        help=f"server to make throw-away databases on; default: ${URL_ENV}, else an embedded PostgreSQL",
+    )
+    group.addoption(
+        "--gauntlet-report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write what the tests found to FILE.json (repeatable)",
+    )
+    group.addoption(
+        "--gauntlet-replay",
+        metavar="COMMANDS",
+        help="run this path and nothing else: 'upgrade a1; downgrade base' (with -m fuzz)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and refuse bad options before anything runs."""
+    config.addinivalue_line("markers", "fuzz: random walks over migrations; deselected unless -m names fuzz")
+    config.addinivalue_line("markers", "gauntlet_replay: selected by --gauntlet-replay alone")
+    config.stash[_REPORT] = Report()
+    config.stash[_SHOWN] = {}
+    config.stash[_PROBLEMS] = []
+    for file in config.getoption("--gauntlet-report"):
+        if Path(file).suffix != ".json":
+            raise pytest.UsageError(f"--gauntlet-report {file}: the name has to end in .json")
+    if config.getoption("--gauntlet-replay") is not None:
+        try:
+            parse_commands(config.getoption("--gauntlet-replay"))
+        except GauntletError as error:
+            raise pytest.UsageError(f"--gauntlet-replay: {error}") from error
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect `fuzz` items unless `-m` names them; with `--gauntlet-replay`, everything but the replay."""
+    replaying = config.getoption("--gauntlet-replay") is not None
+    fuzzing = re.search(r"\bfuzz\b", config.getoption("markexpr", "") or "") is not None
+
+    def is_selected(item: pytest.Item) -> bool:
+        is_replay = item.get_closest_marker("gauntlet_replay") is not None
+        if is_replay or replaying:
+            return is_replay and replaying
+        return fuzzing or item.get_closest_marker("fuzz") is None
+
+    deselected = [item for item in items if not is_selected(item)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if is_selected(item)]
+
+
+@pytest.fixture(scope="session")
+def gauntlet_session() -> Iterator[GauntletSession]:
+    """Return what the gauntlet keeps for the session; at its end every database is dropped."""
+    from alembic_gauntlet.session import GauntletSession
+
+    session = GauntletSession()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.fixture(scope="session")
+def migration_db_url(request: pytest.FixtureRequest, gauntlet_session: GauntletSession) -> str:
+    """Return the URL of a server and a maintenance database: as the option or the variable says, else embedded.
+
+    Nothing is ever migrated in that database itself. Override it in conftest.py or on the test class.
+    """
+    given: str | None = request.config.getoption("--gauntlet-url") or os.environ.get(URL_ENV)
+    return given or gauntlet_session.embedded_url()
+
+
+@pytest.fixture
+def alembic_config(request: pytest.FixtureRequest) -> Any:
+    """Return the Alembic Config, from the nearest alembic.ini or pyproject.toml above the test file."""
+    from alembic_gauntlet.config import find_config
+
+    return find_config(request.path.parent, request.config.rootpath)
+
+
+@pytest.fixture
+def gauntlet(
+    request: pytest.FixtureRequest, gauntlet_session: GauntletSession, alembic_config: Any, migration_db_url: Any
+) -> Gauntlet:
+    """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
+    __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
+    return gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance)
+
+
+@pytest.fixture
+def orm_metadata(gauntlet: Gauntlet) -> Any:
+    """Return the models, a MetaData or several, that env.py passes to `context.configure`; None where it has none."""
+    return gauntlet.target_metadata
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, None]:
+    """Show a failure of the gauntlet as its own message, and pass on what it found."""
+    outcome: Any = yield
+    report: pytest.TestReport = outcome.get_result()
+    error = call.excinfo.value if call.excinfo is not None else None
+    findings: tuple[Finding, ...] = ()
+    if isinstance(error, Failure):
+        findings = error.findings
+        text = _message(item.config, str(error), [finding.traceback for finding in findings])
+        report.longrepr = _Shown(text, findings[0].message.splitlines()[0])  # type: ignore[assignment]
+    elif isinstance(error, GauntletError):
+        findings = (Finding("set-up", str(error)),)
+        # Not pytest's own traceback: it shows the arguments of functions, and those hold URLs with passwords.
+        trace = "".join(traceback.format_exception(error))
+        text = _message(item.config, _once(item, str(error)), [trace])
+        report.longrepr = _Shown(text, str(error).splitlines()[0])  # type: ignore[assignment]
+    if "gauntlet" in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
+        # Plain values: pytest-xdist sends them from the worker to the controller.
+        coverage = _coverage(item)
+        report.gauntlet = {  # type: ignore[attr-defined]
+            "failures": [finding.to_json(item.config.rootpath) for finding in findings],
+            "coverage": coverage.to_json(),
+        }
+
+
+class _Shown:
+    """A failure as pytest shows it: the text, and one line of it in the summary, which in CI is not cut short."""
+
+    def __init__(self, text: str, line: str) -> None:
+        self._text = text
+        self.reprcrash = SimpleNamespace(message=line)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def toterminal(self, terminal: Any) -> None:
+        """Write the text."""
+        terminal.line(self._text)
+
+
+def _wants_tracebacks(config: pytest.Config) -> bool:
+    # Without the terminal plugin there is no such option.
+    return int(config.getoption("verbose", 0)) >= 2
+
+
+def _message(config: pytest.Config, message: str, tracebacks: list[str]) -> str:
+    return "\n\n".join([message, *filter(None, tracebacks)]) if _wants_tracebacks(config) else message
+
+
+def _once(item: pytest.Item, message: str) -> str:
+    """Show a mistake in the set-up in full once, and not for each test that it stops."""
+    first = item.config.stash[_SHOWN].setdefault(message, item)
+    if first is item:
+        return message
+    return f"{message.splitlines()[0]}\n(in full under {first.name})"
+
+
+def _coverage(item: pytest.Item) -> Coverage:
+    gauntlet: Gauntlet | None = getattr(item, "funcargs", {}).get("gauntlet")
+    return Coverage() if gauntlet is None else gauntlet.take_coverage()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the reports, in the process that collects them."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    for file in config.getoption("--gauntlet-report"):
+        try:
+            config.stash[_REPORT].write(Path(config.invocation_params.dir, file))
+        except GauntletError as error:
+            config.stash[_PROBLEMS].append(str(error))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what walks have covered, which past failures are mended, and what became of the reports."""
+    report, problems = config.stash[_REPORT], config.stash[_PROBLEMS]
+    if report.notes:
+        counts = report.coverage.summary()
+        terminalreporter.section("alembic-gauntlet")
+        for note in dict.fromkeys(report.notes):
+            terminalreporter.write_line(note)
+        terminalreporter.write_line(
+            f"of {counts['revisions']} revisions {counts['upgraded']} upgraded and {counts['downgraded']} downgraded, "
+            f"{counts['states']} states, {counts['commands']} commands"
+        )
+    for problem in problems:
+        terminalreporter.write_line(problem, red=True)
+
+
+class _Collector:
+    """Gathers what the tests found, in the controller."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        found = getattr(report, "gauntlet", None)
+        if found is not None:
+            outcome = "error" if report.failed and report.when != "call" else report.outcome
+            self._report.add(report.nodeid, outcome, found["failures"], Coverage.from_json(found["coverage"]))
+            self._report.notes += [str(note) for name, note in report.user_properties if name == "gauntlet"]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to gather."""
+    session.config.pluginmanager.register(_Collector(session.config.stash[_REPORT]), "gauntlet-collector")

@@ -1,0 +1,275 @@
+"""One Alembic command on one sandbox: Alembic's own machinery and the user's own env.py, guarded.
+
+What `alembic.command.upgrade` does once its ScriptDirectory is loaded is done here with one that is loaded once:
+loading it is most of the cost of a command on a long history. No transaction is held around env.py, so that
+`autocommit_block`, `transaction_per_migration` and `CONCURRENTLY` work as from the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+
+from alembic_gauntlet.blame import Explanation, Location, explain
+from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
+from alembic_gauntlet.coverage import Coverage
+from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.delivery import Delivery, connectable, deliveries
+from alembic_gauntlet.errors import GauntletError
+from alembic_gauntlet.graph import Command, Graph, Verb
+from alembic_gauntlet.guard import Guard, GuardError, guarded
+from alembic_gauntlet.leftovers import Leftover, watched
+from alembic_gauntlet.process import environment, logging_kept, without_running_loop
+
+Work = Callable[[Any, MigrationContext], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class CommandError:
+    """Why an Alembic command failed: the revision that was running, if any, and the explanation."""
+
+    command: Command
+    revision: str | None
+    direction: Verb
+    explanation: Explanation
+    refused: bool = False
+    """The downgrade refuses on purpose, as far as can be told: it raises by itself, or does not exist."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a command: the revisions that ran, in order, and the error, if it failed."""
+
+    command: Command
+    revisions: tuple[str, ...]
+    error: CommandError | None = None
+
+
+class _Progress:
+    """Which revision is running. `step` is that of the last one started; `done` once its function has returned."""
+
+    def __init__(self) -> None:
+        self.revisions: list[str] = []
+        self.done = True
+
+    def follow(self, steps: Iterable[Any]) -> Iterator[Any]:
+        for step in steps:
+            self.revisions.append(step.revision.revision)
+            self.done = False
+            yield step
+            self.done = True
+
+
+class Runner:
+    """Runs Alembic commands of one history.
+
+    Args:
+        config: the user's Config; it is copied, never changed.
+        url_env: an environment variable that carries the sandbox's URL while env.py runs.
+
+    Raises:
+        GauntletError: the history cannot be loaded.
+    """
+
+    def __init__(self, config: Config, *, url_env: str | None = None) -> None:
+        self.config = config
+        self.script = load_script(config)
+        self.graph = Graph.from_scripts(self.script)
+        self.coverage = Coverage(revisions=set(self.graph.order))
+        self._url_env = url_env
+        self._delivery: Delivery | None = None
+
+    def survey(self, sandbox: Sandbox) -> Mapping[str, Any]:
+        """Run env.py with nothing to migrate; return the options that it passes to `context.configure`.
+
+        How env.py takes the sandbox is found out here: by the URL, or else by an Engine or a Connection in
+        `config.attributes["connection"]`.
+
+        Raises:
+            GauntletError: env.py raises, never calls `context.configure`, or insists on another database.
+        """
+        errors: list[BaseException] = []
+        for delivery in deliveries(self.config, sandbox.server.url.drivername):
+            options: dict[str, Any] = {}
+            try:
+                self._run_env(sandbox, delivery, lambda heads, context: (), options)
+            except (Exception, SystemExit) as error:
+                errors.append(error)
+            else:
+                if options:
+                    self._delivery = delivery
+                    return options
+        raise self._broken_env(errors)
+
+    def run(self, sandbox: Sandbox, command: Command, leftovers: list[Leftover] | None = None) -> Outcome:
+        """Run one command to its end. A failure of a migration is in the outcome, not raised.
+
+        Where a list `leftovers` is given, the session is looked at after each revision, and what is found added to it.
+
+        Raises:
+            GauntletError: env.py reached for a database that is not the sandbox.
+        """
+        progress = _Progress()
+        plan = self.script._upgrade_revs if command.verb == "upgrade" else self.script._downgrade_revs
+
+        def work(heads: Any, context: MigrationContext) -> Iterable[Any]:
+            self.coverage.see(heads)
+            steps = progress.follow(plan(command.target, heads))
+            return steps if leftovers is None else watched(steps, context, leftovers)
+
+        error = None
+        try:
+            self.inside(sandbox, work, destination_rev=command.target)
+        except GauntletError:
+            raise
+        except (Exception, SystemExit) as raised:
+            error = self._error(command, progress, raised)
+        self._count(command, progress, error is None)
+        return Outcome(command, tuple(progress.revisions), error)
+
+    def _count(self, command: Command, progress: _Progress, succeeded: bool) -> None:
+        self.coverage.commands += 1
+        if succeeded:
+            upgrade = command.verb == "upgrade"
+            (self.coverage.upgraded if upgrade else self.coverage.downgraded).update(progress.revisions)
+
+    def inside(
+        self, sandbox: Sandbox, work: Work, *, configure: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Run env.py with `work` in the place of the migrations.
+
+        `configure` goes before what env.py passes to `context.configure`; `options` are those of EnvironmentContext.
+        Whatever `work` or env.py raises is passed on.
+        """
+        if self._delivery is None:
+            self.survey(sandbox)
+        assert self._delivery is not None
+        self._run_env(sandbox, self._delivery, work, {}, configure or {}, **options)
+
+    def location(self, revision: str, function: str) -> Location:
+        """Return where a revision's `upgrade` or `downgrade` begins; line 1 where it has none."""
+        script = self.script.get_revision(revision)
+        code = getattr(getattr(script.module, function, None), "__code__", None)
+        if code is None or not _same_file(code.co_filename, script.path):
+            return Location(Path(script.path), 1)
+        return Location(Path(script.path), code.co_firstlineno, function)
+
+    def _run_env(
+        self,
+        sandbox: Sandbox,
+        delivery: Delivery,
+        work: Work,
+        seen: dict[str, Any],
+        overrides: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
+    ) -> None:
+        __tracebackhide__ = True  # pytest shows local variables on request, and these hold the password
+        url = sandbox.url(delivery.drivername).render_as_string(hide_password=False)
+        config = with_url(self.config, url)
+        with ExitStack() as stack:
+            guard = stack.enter_context(guarded(sandbox))
+            stack.enter_context(as_from_the_command_line())
+            restore_logging = stack.enter_context(logging_kept())
+            stack.enter_context(environment({self._url_env: url} if self._url_env else {}))
+            if delivery.attribute is not None:
+                config.attributes["connection"] = stack.enter_context(connectable(url, delivery.attribute))
+            # With a target always, as `alembic upgrade` has: env.py may ask for it.
+            context = EnvironmentContext(config, self.script, fn=work, **{"destination_rev": "heads", **options})
+            configure = context.configure
+
+            def guarded_configure(connection: Any = None, *args: Any, **keywords: Any) -> None:
+                if connection is None:
+                    raise GauntletError("env.py passes no connection to context.configure, in online mode.")
+                guard.check(connection)
+                seen.update(keywords, connection=None)
+                # env.py's fileConfig has silenced the loggers of everybody else by now, and made Alembic's loud.
+                restore_logging()
+                logging.getLogger("alembic").setLevel(logging.WARNING)
+                configure(connection, *args, **{**keywords, **overrides})
+
+            # On the instance, before it is entered: Alembic's module proxy takes it from there.
+            context.configure = guarded_configure  # type: ignore[method-assign]
+            stack.enter_context(context)
+            try:
+                without_running_loop(self.script.run_env)
+            except (Exception, SystemExit) as error:
+                self._raise_refusal(guard, error)
+                raise
+            self._raise_refusal(guard)
+
+    def _raise_refusal(self, guard: Guard, error: BaseException | None = None) -> None:
+        """Raise what the guard refused, whatever env.py has made of it."""
+        if guard.refusal is None:
+            return
+        folders = [Path(self.script.dir), *version_folders(self.script)]
+        guard.refusal.location = explain(guard.refusal, folders).location
+        if guard.refusal.location is not None:
+            guard.refusal.in_migration = not _same_file(guard.refusal.location.file, self._env_file())
+        raise guard.refusal from (None if error is guard.refusal else error)
+
+    def _broken_env(self, errors: list[BaseException]) -> GauntletError:
+        for error in errors:
+            if isinstance(error, GuardError):
+                return error
+        if not errors:
+            return GauntletError(f"{self._env_file()} never calls context.configure: there is nothing to test.")
+        if isinstance(errors[0], GauntletError):
+            return errors[0]
+        fault = explain(errors[0], within=[Path(self.script.dir)])
+        statement = f"\n    statement: {fault.statement}" if fault.statement else ""
+        broken = GauntletError(
+            f"env.py fails before any migration has run.\n    {fault.location or self._env_file()}: {fault.summary}"
+            f"{statement}\nIt was given the sandbox's URL as the option sqlalchemy.url of Alembic's Config"
+            + (f" and as ${self._url_env}." if self._url_env else ".")
+            + "\n`alembic current` shows whether it works from the command line."
+        )
+        broken.__cause__ = errors[0]
+        return broken
+
+    def _env_file(self) -> Path:
+        return Path(self.script.dir) / "env.py"
+
+    def _error(self, command: Command, progress: _Progress, error: BaseException) -> CommandError:
+        revision = progress.revisions[-1] if progress.revisions else None
+        within = [Path(self.script.dir), *version_folders(self.script)]
+        explanation = explain(error, within)
+        if revision is None:
+            # Alembic takes the functions of all revisions before the first one runs.
+            lacking = _module_without(command.verb, error)
+            if lacking is None:
+                return CommandError(command, None, command.verb, explanation)
+            summary = f"the migration has no function {command.verb}()"
+            explanation = replace(explanation, summary=summary, location=self.location(lacking, command.verb))
+            return CommandError(command, lacking, command.verb, explanation, command.verb == "downgrade")
+        if progress.done:
+            # Alembic commits after the last revision: what a constraint deferred to there concerns them all.
+            explanation = replace(explanation, location=None, summary=f"at COMMIT: {explanation.summary}")
+            if len(progress.revisions) > 1:
+                return CommandError(command, None, command.verb, explanation)
+        script = self.script.get_revision(revision)
+        location = explanation.location
+        if location is None or not _same_file(location.file, script.path):
+            explanation = replace(explanation, location=self.location(revision, command.verb))
+        refused = command.verb == "downgrade" and (explanation.raised_there or isinstance(error, NotImplementedError))
+        return CommandError(command, revision, command.verb, explanation, refused)
+
+
+def _module_without(function: str, error: BaseException) -> str | None:
+    """Return the revision of the migration that lacks a function, where that is what `error` says."""
+    if isinstance(error, AttributeError) and error.name == function:
+        revision: str | None = getattr(error.obj, "revision", None)
+        return revision
+    return None
+
+
+def _same_file(one: str | Path, other: str | Path) -> bool:
+    return Path(one).resolve() == Path(other).resolve()

@@ -1,0 +1,143 @@
+"""`MigrationTestBase`: subclass it, and pytest runs the gauntlet on your migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar, Literal
+
+import psycopg
+import pytest
+from alembic.config import Config
+from hypothesis import settings
+from sqlalchemy import MetaData
+
+from alembic_gauntlet import profiles
+from alembic_gauntlet.config import find_config
+from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
+from alembic_gauntlet.gauntlet import Gauntlet
+from alembic_gauntlet.graph import parse_commands
+from alembic_gauntlet.invariants import INVARIANTS, Invariant
+from alembic_gauntlet.naming import DEFAULTS
+from alembic_gauntlet.regressions import Regressions
+from alembic_gauntlet.report import render
+from alembic_gauntlet.settings import Settings
+
+Models = MetaData | Sequence[MetaData] | None
+
+
+class MigrationTestBase:
+    """Five tests of a migration history; under the marker `fuzz`, random walks, and the replay of a path.
+
+    Nothing more than a subclass is needed where alembic.ini is in the root directory and env.py sets
+    `target_metadata`. The fixtures `alembic_config`, `migration_db_url` and `orm_metadata` may be overridden, on the
+    class or in conftest.py; the attributes below are described in `alembic_gauntlet.settings.Settings`.
+    """
+
+    migration_diff_ignore_tables: ClassVar[Sequence[str]] = Settings.migration_diff_ignore_tables
+    migration_diff_compare_server_default: ClassVar[bool] = Settings.migration_diff_compare_server_default
+    irreversible_revisions: ClassVar[Collection[str] | Literal["all"]] = Settings.irreversible_revisions
+    minimum_downgrade_revision: ClassVar[str | None] = Settings.minimum_downgrade_revision
+    expected_heads: ClassVar[int] = Settings.expected_heads
+    lock_timeout: ClassVar[float] = Settings.lock_timeout
+    statement_timeout: ClassVar[float] = Settings.statement_timeout
+    migration_url_env: ClassVar[str | None] = Settings.migration_url_env
+
+    walk_settings: ClassVar[settings | None] = None
+    walk_max_commands: ClassVar[int] = 20
+    invariants: ClassVar[Sequence[Invariant]] = INVARIANTS
+
+    allowed_index_prefixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_index_prefixes"]
+    allowed_index_suffixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_index_suffixes"]
+    allowed_fk_prefixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_fk_prefixes"]
+    allowed_fk_suffixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_fk_suffixes"]
+    allowed_check_prefixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_check_prefixes"]
+    allowed_check_suffixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_check_suffixes"]
+    allowed_uq_prefixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_uq_prefixes"]
+    allowed_uq_suffixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_uq_suffixes"]
+    allowed_pk_prefixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_pk_prefixes"]
+    allowed_pk_suffixes: ClassVar[Sequence[str]] = DEFAULTS["allowed_pk_suffixes"]
+
+    def prepare_database(self, connection: psycopg.Connection[Any]) -> None:
+        """Prepare an empty database before any revision runs there: extensions, roles, tables that it expects.
+
+        Override it. The connection is in autocommit mode.
+        """
+
+    @pytest.fixture
+    def alembic_config(self, request: pytest.FixtureRequest, alembic_config: object) -> Config:
+        """Return the Config of the fixture above; looked up where that is no Config, as pytest-alembic's is not."""
+        if isinstance(alembic_config, Config):
+            return alembic_config
+        return find_config(request.path.parent, request.config.rootpath)
+
+    def test_stairway_upgrade_downgrade(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """Every revision goes up, down and up again, and leaves the schema as it should be."""
+        _check(request, gauntlet.stairway)
+
+    def test_migrations_up_to_date(
+        self, gauntlet: Gauntlet, orm_metadata: Models, request: pytest.FixtureRequest
+    ) -> None:
+        """At head, the database and the models agree."""
+        _check(request, gauntlet.up_to_date, orm_metadata)
+
+    def test_single_head_revision(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """The history has one head, or as many as `expected_heads` says."""
+        _check(request, gauntlet.single_head)
+
+    def test_downgrade_all_the_way(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """From head, one command leads back to base, where nothing is left."""
+        _check(request, gauntlet.downgrade_all_the_way)
+
+    def test_naming_conventions(self, gauntlet: Gauntlet, orm_metadata: Models, request: pytest.FixtureRequest) -> None:
+        """Indexes and constraints are named as the conventions say."""
+        _check(request, gauntlet.naming, orm_metadata)
+
+    @pytest.mark.fuzz
+    def test_random_walks(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """After every command of random walks over the revision graph, the invariants hold."""
+        profile = self.walk_settings or profiles.current()
+        regressions = Regressions(request.path.with_name(f"{request.path.stem}.{type(self).__name__}.paths"))
+        _check(request, self._walks, gauntlet, profile, regressions, request)
+
+    def _walks(
+        self, gauntlet: Gauntlet, profile: settings, regressions: Regressions, request: pytest.FixtureRequest
+    ) -> tuple[Finding, ...]:
+        paths, name = regressions.paths(), request.node.nodeid
+        walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths)
+        notes = [
+            f"fixed: {'; '.join(map(str, path))} (its line in {regressions.file.name} can go)" for path in walks.fixed
+        ]
+        if walks.transitions is not None:
+            notes.append(f"every transition of the revision graph was taken: {walks.transitions}")
+        request.node.user_properties += [("gauntlet", note) for note in notes]
+        regressions.add(walks.findings)
+        return walks.findings
+
+    @pytest.mark.fuzz
+    @pytest.mark.gauntlet_replay
+    def test_replay(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """The commands of `--gauntlet-replay` succeed, and leave the schema as it should be."""
+        commands = parse_commands(request.config.getoption("--gauntlet-replay"))
+        _check(request, gauntlet.replay, commands, self.invariants)
+
+
+def settings_of(test_class: type | None) -> Settings:
+    """Return the settings that a test class declares; the defaults for what it does not declare."""
+    fields = (name for name in Settings.__dataclass_fields__ if name != "naming")
+    declared = {name: getattr(test_class, name) for name in fields if hasattr(test_class, name)}
+    naming = {
+        name: tuple(getattr(test_class, name))
+        for name, default in DEFAULTS.items()
+        if getattr(test_class, name, default) is not default
+    }
+    return Settings(**declared, naming=naming)
+
+
+def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
+    __tracebackhide__ = True
+    try:
+        findings: tuple[Finding, ...] = check(*arguments)
+    except NothingToCheck as nothing:
+        pytest.skip(f"Nothing to check: {nothing}")
+    if findings:
+        raise Failure(render(findings, request.config.rootpath), findings)

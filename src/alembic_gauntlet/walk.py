@@ -1,0 +1,313 @@
+"""The engine of the walks: a path of commands in, an observation of its last command out.
+
+What a path does is a function of the path alone, since every walk starts from the same prepared database. So each path
+is run once and its observation kept: shrinking replays what is known without touching the database, and only new
+suffixes run, on a clone of the nearest checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alembic_gauntlet.blame import Location
+from alembic_gauntlet.canonical import Canonical, Unreachable
+from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.diff import Change, diff
+from alembic_gauntlet.errors import GauntletError
+from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
+from alembic_gauntlet.leftovers import Leftover
+from alembic_gauntlet.runner import CommandError, Outcome, Runner
+from alembic_gauntlet.schema import Key
+from alembic_gauntlet.settings import Reversibility
+
+Path = tuple[Command, ...]
+
+_CHECKPOINTS = 24
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one command did, at the end of a path from an empty database.
+
+    Attributes:
+        path: the commands that were run, this one last.
+        before: the state it began in; `after`: the one that the revision graph predicts.
+        error: why it failed, if it did.
+        revisions: what it ran, in order.
+        changes: how the schema differs from the canonical one of `after`, less what `inherited` has.
+        inherited: the objects that differed before the command already.
+        stained: whether anything was wrong before the command already, if only the version table.
+        guilty: the revision whose `upgrade` or `downgrade` made a change, by the change's (kind, name).
+        locations: where those functions, and those of `revisions`, begin.
+        rows: what the version table holds; `expected_rows`: what the graph says it has to.
+        leftovers: what a revision has left on the session for the next one of the same command.
+        one_by_one: whether the same revisions, one per command, lead to the canonical schema; None where that was
+            not tried: a single revision, or nothing wrong.
+        spoilers: the revisions after which, one per command, the schema first differs.
+        astray: the path has passed a state that no fresh upgrade leads to, so that nothing judges what comes after.
+    """
+
+    path: Path
+    before: State
+    after: State
+    error: CommandError | None = None
+    revisions: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    inherited: frozenset[Key] = frozenset()
+    stained: bool = False
+    guilty: Mapping[Key, str] = field(default_factory=dict)
+    locations: Mapping[str, Location] = field(default_factory=dict)
+    rows: frozenset[str] = frozenset()
+    expected_rows: frozenset[str] = frozenset()
+    leftovers: tuple[Leftover, ...] = ()
+    one_by_one: bool | None = None
+    spoilers: frozenset[str] = frozenset()
+    astray: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the database is what the state says, so that what comes next is judged by itself."""
+        return self.error is None and not self.changes and self.rows == self.expected_rows and not self.stained
+
+    @property
+    def command(self) -> Command:
+        """The command that was observed."""
+        return self.path[-1]
+
+
+@dataclass(frozen=True)
+class _Singly:
+    """What comes of a command's revisions run one per command: whether they pass, and which spoils what."""
+
+    passes: bool
+    guilty: Mapping[Key, str]
+
+
+class Explorer:
+    """Runs paths of one history, each once.
+
+    Args:
+        canonical: the oracle, and where the walks start.
+        runner: runs the commands.
+        reversibility: which downgrades may be run.
+    """
+
+    def __init__(self, canonical: Canonical, runner: Runner, reversibility: Reversibility) -> None:
+        self._canonical = canonical
+        self._runner = runner
+        self._reversibility = reversibility
+        self._seen: dict[Path, Observation] = {}
+        self._checkpoints: OrderedDict[Path, Sandbox] = OrderedDict()
+        self._live: tuple[Path, Sandbox] | None = None
+        self._candidates: dict[State, tuple[Command, ...]] = {}
+        self.transitions: set[tuple[State, State]] = set()
+
+    @property
+    def graph(self) -> Graph:
+        """The revision graph."""
+        return self._canonical.graph
+
+    def candidates(self, state: State) -> tuple[Command, ...]:
+        """Return the commands that a walk may take from a state, the nearest target first; one for each effect."""
+        if state not in self._candidates:
+            self._candidates[state] = self._nearest_first(state)
+        return self._candidates[state]
+
+    def _nearest_first(self, state: State) -> tuple[Command, ...]:
+        effects: dict[State, Command] = {}
+        for command in self._absolute(state):
+            if self.may_take(state, command):
+                effects.setdefault(self.graph.after(state, command), command)
+        ranked = sorted(effects.items(), key=lambda effect: len(effect[0] ^ state))
+        return tuple(command for _, command in ranked)
+
+    def may_take(self, state: State, command: Command) -> bool:
+        """Return whether a command is legal, does something, and runs no downgrade that is declared irreversible."""
+        try:
+            after = self.graph.after(state, command)
+        except IllegalCommand:
+            return False
+        return after != state and all(map(self._reversibility.may_downgrade, state - after))
+
+    def _absolute(self, state: State) -> list[Command]:
+        order = self.graph.order
+        ups = [Command("upgrade", id) for id in order if id not in state]
+        if len(self.graph.heads) > 1:
+            ups.append(Command("upgrade", "heads"))
+        downs = [Command("downgrade", id) for id in reversed(order) if id in state] + [Command("downgrade", "base")]
+        singles = [self.graph.one_step_downgrade(id, state) for id in sorted(self.graph.version_heads(state))]
+        return [*ups, *downs, *filter(None, singles)]
+
+    def state(self, path: Path) -> State:
+        """Return the state that a path of legal commands leads to."""
+        state: State = frozenset()
+        for command in path:
+            state = self.graph.after(state, command)
+        return state
+
+    def observe(self, path: Path) -> Observation:
+        """Run the last command of a path, whose other commands have passed; or recall what it did."""
+        if path not in self._seen:
+            self._seen[path] = self._run(path)
+        return self._seen[path]
+
+    def _run(self, path: Path) -> Observation:
+        before = self.state(path[:-1])
+        sandbox = self._standing_at(path[:-1])
+        try:
+            observation = self._observed(sandbox, path, before, self.graph.after(before, path[-1]))
+        except BaseException:
+            sandbox.drop()
+            raise
+        if observation.error is None:
+            self._go_on_from(path, sandbox)
+            self.transitions.add((before, observation.after))
+        else:
+            sandbox.drop()
+        return observation
+
+    def _observed(self, sandbox: Sandbox, path: Path, before: State, after: State) -> Observation:
+        leftovers: list[Leftover] = []
+        outcome = self._runner.run(sandbox, path[-1], leftovers)
+        inherited = self._differing(path[:-1])
+        changes = () if outcome.error else self._changes(sandbox, after, inherited)
+        faulty = outcome.error is not None or bool(changes)
+        singly = self._one_by_one(path, before, inherited) if faulty else None
+        guilty = self._guilty(changes, outcome, singly)
+        return Observation(
+            path=path,
+            before=before,
+            after=after,
+            error=outcome.error,
+            revisions=outcome.revisions,
+            changes=changes,
+            inherited=inherited,
+            stained=bool(path[:-1]) and not self.observe(path[:-1]).is_clean,
+            guilty=guilty,
+            locations=self._locations({*outcome.revisions, *guilty.values()}, path[-1].verb),
+            rows=self._canonical.rows(sandbox) if outcome.error is None else frozenset(),
+            expected_rows=self.graph.version_heads(after),
+            leftovers=tuple(leftovers),
+            one_by_one=None if singly is None else singly.passes,
+            spoilers=frozenset(singly.guilty.values()) if singly else frozenset(),
+            astray=self._is_astray(path[:-1]),
+        )
+
+    def _differing(self, path: Path) -> frozenset[Key]:
+        if not path:
+            return frozenset()
+        seen = self.observe(path)
+        return seen.inherited | {(change.kind, change.name) for change in seen.changes}
+
+    def _is_astray(self, path: Path) -> bool:
+        return bool(path) and (self.observe(path).astray or not self.is_judged(self.state(path)))
+
+    def is_judged(self, state: State) -> bool:
+        """Return whether a fresh upgrade leads to a state: if none does, that is a fault, and there is no oracle."""
+        try:
+            self._canonical.expected(state)
+        except Unreachable:
+            return False
+        return True
+
+    def _locations(self, revisions: set[str], function: str) -> Mapping[str, Location]:
+        return {revision: self._runner.location(revision, function) for revision in revisions}
+
+    def _changes(self, sandbox: Sandbox, state: State, inherited: frozenset[Key]) -> tuple[Change, ...]:
+        """Return how the schema differs from the expected one; not at all where nothing else leads to the state."""
+        try:
+            found = diff(self._canonical.expected(state), self._canonical.read(sandbox))
+        except Unreachable:
+            return ()
+        return tuple(change for change in found if (change.kind, change.name) not in inherited)
+
+    def _guilty(self, changes: tuple[Change, ...], outcome: Outcome, singly: _Singly | None) -> Mapping[Key, str]:
+        """Blame by delta: the revision after which, one per command, the object first differs from the canonical one.
+
+        Where it differs in one command alone: the last of its revisions whose canonical upgrade touches the object.
+        """
+        keys = [(change.kind, change.name) for change in changes]
+        found = dict(singly.guilty) if singly else {}
+        for revision in reversed(outcome.revisions):
+            touched = self._canonical.touched(revision)
+            for key in keys:
+                if key in touched:
+                    found.setdefault(key, revision)
+        if outcome.revisions:
+            found = {key: found.get(key, outcome.revisions[-1]) for key in keys}
+        return {key: found[key] for key in keys if key in found}
+
+    def _one_by_one(self, path: Path, before: State, inherited: frozenset[Key]) -> _Singly | None:
+        """Run the revisions of the last command, one per command, from where it began; None where it is only one."""
+        plan = self.graph.plan(before, path[-1])
+        if len(plan) < 2:
+            return None
+        guilty: dict[Key, str] = {}
+        with self._standing_at(path[:-1]) as sandbox:
+            state = before
+            for revision, verb in plan:
+                up = verb == "upgrade"
+                step = self.graph.one_step_upgrade(revision) if up else self.graph.one_step_downgrade(revision, state)
+                if step is None or self._runner.run(sandbox, step).error is not None:
+                    return _Singly(False, guilty)
+                state = self.graph.after(state, step)
+                changes = self._changes(sandbox, state, inherited)
+                for change in changes:
+                    guilty.setdefault((change.kind, change.name), revision)
+            return _Singly(not changes, guilty)
+
+    # Databases
+
+    def _standing_at(self, path: Path) -> Sandbox:
+        """Return a sandbox on which `path` has been run; it is the caller's."""
+        if self._live is not None and self._live[0] == path:
+            sandbox, self._live = self._live[1], None
+            return sandbox
+        length, sandbox = self._nearest(path)
+        try:
+            for command in path[length:]:
+                if self._runner.run(sandbox, command).error is not None:
+                    raise GauntletError(
+                        f"`{command.shell()}` has passed before and fails now, on the same path from a new database:\n"
+                        "the migration depends on something else, such as the time, random values, or other sessions."
+                    )
+        except BaseException:
+            sandbox.drop()
+            raise
+        if length < len(path):
+            self._keep(path, sandbox.clone())
+        return sandbox
+
+    def _go_on_from(self, path: Path, sandbox: Sandbox) -> None:
+        """Stand at the end of a path; where the walk stood before is a checkpoint for nothing."""
+        if self._live is not None:
+            self._keep(*self._live)
+        self._live = path, sandbox
+
+    def _nearest(self, path: Path) -> tuple[int, Sandbox]:
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._checkpoints:
+                self._checkpoints.move_to_end(path[:length])
+                return length, self._checkpoints[path[:length]].clone()
+            if self._live is not None and self._live[0] == path[:length]:
+                return length, self._live[1].clone()
+        return 0, self._canonical.fresh()
+
+    def _keep(self, path: Path, sandbox: Sandbox) -> None:
+        sandbox.close()
+        if path in self._checkpoints:
+            sandbox.drop()
+            return
+        self._checkpoints[path] = sandbox
+        while len(self._checkpoints) > _CHECKPOINTS:
+            self._checkpoints.popitem(last=False)[1].drop()
+
+    def close(self) -> None:
+        """Drop the databases of the walks."""
+        kept = [*self._checkpoints.values(), *([self._live[1]] if self._live else [])]
+        self._checkpoints.clear()
+        self._live = None
+        for sandbox in kept:
+            sandbox.drop()

@@ -1,0 +1,1 @@
+"""Hypothesis strategies for migration histories: what alembic-gauntlet is tested with."""

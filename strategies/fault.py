@@ -1,0 +1,96 @@
+"""What a planted fault is, and how a kind of them is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from alembic_gauntlet.graph import Command, Graph, State, Step, Verb
+from strategies.histories import History
+from strategies.operation import Operation
+from strategies.places import Place, Roles
+
+FoundBy = Literal["error", "schema", "session", "rows"]
+"""What shows a fault: a command fails; the schema is not the canonical one; something is left in the session; a command
+fails on a row."""
+
+Path = tuple[Command, ...]
+
+
+@dataclass(frozen=True)
+class PlantedFault:
+    """What is known of a fault.
+
+    Attributes:
+        kind: one of FAULT_KINDS.
+        revision: the guilty revision; of two that are guilty together, the later one in the path.
+        direction: the function in which the mistake is.
+        minimal_path: a shortest path from an empty database. Others of the same length may show the fault, too.
+        found_by: what shows it at the end of the path.
+        row: an INSERT that has to be run before the last command.
+    """
+
+    kind: str
+    revision: str
+    direction: Verb
+    minimal_path: Path
+    found_by: FoundBy
+    row: str | None = None
+
+    @property
+    def minimal_length(self) -> int:
+        """How many commands it takes."""
+        return len(self.minimal_path)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What is put into the revision with the role of this number: source, before or behind its other operations."""
+
+    role: int
+    upgrade: str
+    downgrade: str
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A kind of fault: where it can be planted, what is planted, and how it is shown."""
+
+    kind: str
+    place: Place
+    plants: tuple[Plant, ...]
+    path: Callable[[Graph, Roles], Path]
+    found_by: FoundBy
+    direction: Verb
+    guilty: int = -1
+    row: str | None = None
+
+    def applied(self, history: History, roles: Roles) -> History:
+        """Return the history with the fault in it."""
+        planted = {roles[plant.role]: plant for plant in self.plants}
+        migrations = []
+        for migration in history.migrations:
+            plant = planted.get(migration.revision)
+            if plant is not None:
+                operation = (Operation(f"planted: {self.kind}", plant.upgrade, plant.downgrade),)
+                rest = migration.operations
+                migration = replace(migration, operations=operation + rest if plant.first else rest + operation)
+            migrations.append(migration)
+        return History(tuple(migrations))
+
+    def truth(self, graph: Graph, roles: Roles) -> PlantedFault:
+        """Return what is known of the fault, planted there."""
+        path = self.path(graph, roles)
+        guilty = self._guilty(graph, roles, path)
+        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row)
+
+    def _guilty(self, graph: Graph, roles: Roles, path: Path) -> str:
+        """Return the guilty revision; of two that are equally so, one that the path shows."""
+        state: State = frozenset()
+        run: set[Step] = set()
+        for command in path:
+            run |= set(graph.plan(state, command))
+            state = graph.after(state, command)
+        return next(role for role in (roles[self.guilty], *roles) if (role, self.direction) in run)

@@ -1,0 +1,43 @@
+"""Histories with one known fault, and the shortest path of commands that shows it."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from alembic_gauntlet.graph import Graph
+from strategies.fault import PlantedFault, Recipe
+from strategies.graphs import scripts
+from strategies.histories import History, filled
+from strategies.operations import COMMITTING
+from strategies.places import with_room
+from strategies.recipes import RECIPES
+
+__all__ = ["FAULT_KINDS", "PlantedFault", "faulty_histories"]
+
+_BY_KIND = {recipe.kind: recipe for recipe in RECIPES}
+
+FAULT_KINDS: tuple[str, ...] = tuple(_BY_KIND)
+"""The kinds of faults that can be planted."""
+
+
+def faulty_histories(
+    kind: str | None = None, max_revisions: int = 8, *, max_operations: int = 2
+) -> st.SearchStrategy[tuple[History, PlantedFault]]:
+    """Generate histories that are correct but for one planted fault, of one kind or of any.
+
+    Shrinks towards the few revisions that the fault concerns. A history may have up to three revisions more than
+    `max_revisions`, where the graph drawn has no room for the fault.
+    """
+    recipes = st.just(_BY_KIND[kind]) if kind is not None else st.sampled_from(RECIPES)
+    return recipes.flatmap(lambda recipe: _planted(recipe, max_revisions, max_operations))
+
+
+@st.composite
+def _planted(draw: st.DrawFn, recipe: Recipe, max_revisions: int, max_operations: int) -> tuple[History, PlantedFault]:
+    drawn = with_room(draw(scripts(1, max_revisions)), recipe.place)
+    graph = Graph.from_scripts(drawn)
+    roles = draw(st.sampled_from(recipe.place(graph)))
+    # What is planted in several revisions is to share a transaction in a command that runs them all.
+    together = roles if len(roles) > 1 else ()
+    history = draw(filled(drawn, most=max_operations, without=lambda id: COMMITTING if id in together else ()))
+    return recipe.applied(history, roles), recipe.truth(graph, roles)

@@ -1,0 +1,199 @@
+"""Up to date: the models and the database at head, by Alembic's own comparison and the options of env.py."""
+
+import alembic
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from alembic_gauntlet.errors import GauntletError
+from tests.integration.inprocess import assert_reproduced, differences, open_gauntlet
+
+ALEMBIC = tuple(int(part) for part in alembic.__version__.split(".")[:2])
+
+CREATE = """
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.Text, server_default="x"),
+        sa.Column("old", sa.Integer),
+        sa.Column("seen", sa.DateTime, server_default=sa.text("now()")),
+    )
+    op.create_index("users_old_idx", "users", ["old"])
+    op.create_table("extra_one", sa.Column("id", sa.Integer))
+"""
+
+
+def models(**columns: sa.Column) -> sa.MetaData:
+    metadata = sa.MetaData()
+    given = {
+        "name": sa.Column(sa.Text, server_default="x"),
+        "old": sa.Column(sa.Integer, index=False),
+        "seen": sa.Column(sa.DateTime, server_default=sa.text("now()")),
+        **columns,
+    }
+    table = sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    for name, column in given.items():
+        column.name = column.key = name
+        table.append_column(column)
+    sa.Index("users_old_idx", table.c.old)
+    return metadata
+
+
+@pytest.fixture
+def users(project):
+    """A history with one table, and one that no model has."""
+    project.revision("a1", None, CREATE, 'op.drop_table("users")\nop.drop_table("extra_one")')
+    return project
+
+
+def test_every_difference_is_told_in_one_finding(users) -> None:
+    """Missing and superfluous tables, columns and indexes, types, nullability and defaults: one line each."""
+    metadata = models(name=sa.Column(sa.String(20), nullable=False, server_default="y"), new=sa.Column(sa.Text))
+    sa.Table("missing", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    with open_gauntlet(users) as gauntlet:
+        (finding,) = gauntlet.up_to_date(metadata)
+    assert finding.message.splitlines()[0].startswith("Schema differences detected")
+    assert sorted(differences(finding)) == [
+        "+ column users.new TEXT",
+        "+ table missing (id)",
+        "- table extra_one (id)",
+        "~ column default users.name: 'x'::text became y",
+        "~ column nullability users.name: NULL became NOT NULL",
+        # Before 1.12 Alembic compares types only where env.py asks for it.
+        *(["~ column type users.name: TEXT became VARCHAR(20)"] if ALEMBIC >= (1, 12) else []),
+    ]
+
+
+def test_tables_left_out_and_defaults_of_the_database_only(users) -> None:
+    """migration_diff_ignore_tables takes patterns; a default that only the database has counts on request."""
+    metadata = models(seen=sa.Column(sa.DateTime))
+    with open_gauntlet(users, migration_diff_ignore_tables=["extra_*"]) as gauntlet:
+        assert gauntlet.up_to_date(metadata) == ()
+    settings = {"migration_diff_ignore_tables": ["extra_*"], "migration_diff_compare_server_default": True}
+    with open_gauntlet(users, **settings) as gauntlet:
+        (finding,) = gauntlet.up_to_date(metadata)
+        assert [(change.kind, change.name, change.after) for change in finding.changes] == [
+            ("column default", "users.seen", None)
+        ]
+
+
+DEFAULTS = {
+    "a_json": ("JSON", "{}", "[]"),
+    "b_text": ("TEXT", "it's 100%", "it's"),
+    "c_now": ("TIMESTAMP", sa.text("timezone('utc', now())"), sa.text("now()")),
+    "d_uuid": ("UUID", sa.text("gen_random_uuid()"), sa.text("NULL::uuid")),
+    "e_bool": ("BOOLEAN", sa.false(), sa.true()),
+    "f_int": ("INTEGER", "0", "1"),
+    "g_serial": ("INTEGER", sa.text("nextval('numbers')"), sa.text("currval('numbers')")),
+    "h_array": ("TEXT[]", "{}", "{x}"),
+    "i_numeric": ("NUMERIC(8, 2)", sa.text("1.50"), sa.text("1.51")),
+}
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_defaults_that_the_models_declare_are_compared(project, which: int) -> None:
+    """As PostgreSQL prints them, of any type and without running them: equal ones are silent, others are told."""
+    columns = ", ".join(
+        f'sa.Column("{name}", T("{type}"), server_default={name})' for name, (type, *_) in DEFAULTS.items()
+    )
+    values = "\n".join(
+        f"{name} = " + (f"sa.text({str(default)!r})" if isinstance(default, sa.sql.ClauseElement) else repr(default))
+        for name, (_, default, _) in DEFAULTS.items()
+    )
+    project.revision(
+        "a1",
+        None,
+        "class T(sa.types.UserDefinedType):\n    cache_ok = True\n    def __init__(self, name): self.name = name\n"
+        f'    def get_col_spec(self, **kw): return self.name\n{values}\nop.execute("CREATE SEQUENCE numbers")\n'
+        f'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), {columns})',
+    )
+    types = [
+        sa.JSON(),
+        sa.Text(),
+        sa.DateTime(),
+        getattr(sa, "Uuid", postgresql.UUID)(),
+        sa.Boolean(),
+        sa.Integer(),
+        sa.Integer(),
+        sa.ARRAY(sa.Text),
+    ]
+    metadata = sa.MetaData()
+    table = sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    for (name, row), type in zip(DEFAULTS.items(), [*types, sa.Numeric(8, 2)], strict=True):
+        table.append_column(sa.Column(name, type, server_default=row[which]))
+    with open_gauntlet(project) as gauntlet:
+        told = [change.name for finding in gauntlet.up_to_date(metadata) for change in finding.changes]
+    assert told == ([] if which == 1 else [f"t.{name}" for name in DEFAULTS])
+
+
+def test_generated_columns_and_two_names_of_one_function_are_no_difference(project) -> None:
+    """As in MLflow's and Quetz' models: Computed has no default to compare; now() is CURRENT_TIMESTAMP."""
+    project.revision(
+        "a1",
+        None,
+        'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer),\n'
+        '    sa.Column("twice", sa.Integer, sa.Computed("n * 2")), sa.Column("m", sa.Integer, sa.Identity()),\n'
+        '    sa.Column("made", sa.DateTime(timezone=True), server_default=sa.func.current_timestamp()))',
+    )
+    metadata = sa.MetaData()
+    sa.Table(
+        "t",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("n", sa.Integer),
+        sa.Column("twice", sa.Integer, sa.Computed("n * 2")),
+        sa.Column("m", sa.Integer, sa.Identity()),
+        sa.Column("made", sa.DateTime(timezone=True), server_default=sa.func.now()),
+    )
+    with open_gauntlet(project) as gauntlet:
+        assert gauntlet.up_to_date(metadata) == ()
+
+
+def test_options_of_env_py_count(users) -> None:
+    """include_object and compare_type are the user's; the version table elsewhere is no difference."""
+    users.edit(
+        "migrations/env.py",
+        "connection=connection, target_metadata",
+        "connection=connection, compare_type=False, version_table='versions_of_mine',\n"
+        "            include_object=lambda object, name, *more: name != 'extra_one', target_metadata",
+    )
+    with open_gauntlet(users) as gauntlet:
+        assert gauntlet.up_to_date(models(name=sa.Column(sa.String(20), server_default="x"))) == ()
+
+
+def test_several_models(users) -> None:
+    """A sequence of MetaData is compared as a whole."""
+    extra = sa.MetaData()
+    sa.Table("extra_one", extra, sa.Column("id", sa.Integer))
+    with open_gauntlet(users) as gauntlet:
+        assert gauntlet.up_to_date([models(), extra]) == ()
+
+
+def test_models_of_env_py_are_taken_and_needed(users) -> None:
+    """target_metadata is enough; without it the message says what to do; a broken head is told instead."""
+    with open_gauntlet(users) as gauntlet, pytest.raises(GauntletError, match="No models to compare"):
+        gauntlet.up_to_date()
+    users.edit(
+        "migrations/env.py", "target_metadata = None", "import sqlalchemy\ntarget_metadata = sqlalchemy.MetaData()"
+    )
+    users.revision("a2", "a1", 'op.execute("CREATE TABLE users ()")')
+    with open_gauntlet(users) as gauntlet:
+        (finding,) = findings = gauntlet.up_to_date()
+        assert (finding.revision, finding.line) == ("a2", 10)
+        assert_reproduced(gauntlet, findings)
+
+
+def test_message_of_both_sides(users) -> None:
+    """What pytest shows: the sides, the objects, the remedy."""
+    users.write("models.py", "import sqlalchemy as sa\nmetadata = sa.MetaData()\n")
+    users.test_class("@pytest.fixture\ndef orm_metadata(self):\n    return metadata", "from models import metadata")
+    result = users.pytest("-q", "-k", "up_to_date")
+    result.stdout.fnmatch_lines(
+        [
+            "Schema differences detected: at head, the database (-) and the models (+) disagree:",
+            "    - table extra_one (id)",
+            "    - table users (id, name, old, seen)",
+            "`alembic revision --autogenerate` writes the migration that is missing; or mend the models.",
+        ],
+        consecutive=True,
+    )
