@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, MissingGreenlet
 from sqlalchemy.pool import Pool
 
 from alembic_gauntlet.blame import Location
@@ -85,6 +85,9 @@ class Guard:
             if not _is_throw_away(dialect, cargs):
                 self._refuse(_describe_parameters(dialect, cargs, cparams))
             return
+        if dialect.is_async and _is_outside_greenlets():
+            # SQLAlchemy would say so too, but only after it has made a coroutine that nobody awaits.
+            raise MissingGreenlet(f"the driver {dialect.driver} works in an async env.py only")
         key = "dbname" if "dbname" in cparams else "database"
         name = cparams.get(key)
         if self._sandbox.server.owns(name):
@@ -155,6 +158,12 @@ def _is_throw_away(dialect: Dialect, cargs: Any) -> bool:
     file = Path(str(cargs[0]).removeprefix("file:").partition("?")[0]).resolve()
     temporary, project = Path(tempfile.gettempdir()).resolve(), Path.cwd().resolve()
     return file.is_relative_to(temporary) and not file.is_relative_to(project)
+
+
+def _is_outside_greenlets() -> bool:
+    import greenlet  # type: ignore[import-untyped] # installed only with SQLAlchemy's asyncio extension
+
+    return greenlet.getcurrent().parent is None
 
 
 def _has_dsn(cargs: Any, cparams: dict[str, Any]) -> bool:

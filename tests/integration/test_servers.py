@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from alembic_gauntlet.embedded import EmbeddedServer
@@ -78,10 +77,9 @@ def test_every_spelling_of_the_url(make_project, locked, template) -> None:
         header="import sqlalchemy as sa",
     )
     before = locked.databases()
-    # SQLAlchemy 1.4 forgets to await asyncpg where env.py is not async.
-    strict = ["-W", "error"] if sqlalchemy.__version__ >= "2" else []
-    result = project.pytest(*strict, url="")
+    result = project.pytest("-W", "error", url="")
     result.assert_outcomes(passed=FIVE * len(DRIVERS[template]))
+    result.stdout.no_fnmatch_line("*was never awaited*")
     assert locked.databases() == before
 
 
