@@ -50,9 +50,22 @@ class Canonical:
         runner: runs the commands.
         settings: the timeouts of the sandboxes, and the tables to leave out of every reading.
         prepare: fills an empty sandbox before any revision runs.
+        since: the revision to start from, in the place of base: what is below it is left as one command makes it.
+
+    Attributes:
+        start: the commands that lead to where every sandbox starts; `floor`: the state there.
     """
 
-    def __init__(self, server: Server, runner: Runner, settings: Settings, prepare: Prepare | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        runner: Runner,
+        settings: Settings,
+        prepare: Prepare | None = None,
+        since: str | None = None,
+    ) -> None:
+        self.start: tuple[Command, ...] = () if since is None else (Command("upgrade", since),)
+        self.floor: State = frozenset() if since is None else runner.graph.ancestors(since)
         self._server = server
         self._runner = runner
         self._settings = settings
@@ -71,12 +84,12 @@ class Canonical:
         return self._runner.graph
 
     def fresh(self) -> Sandbox:
-        """Return a new sandbox at base: prepared, and seen once by env.py, which may create schemas there."""
+        """Return a new sandbox at the floor: prepared, and seen once by env.py, which may create schemas there."""
         return self.template.clone()
 
     @property
     def template(self) -> Sandbox:
-        """The sandbox at base that `fresh` clones."""
+        """The sandbox at the floor that `fresh` clones."""
         if self._base is None:
             self._base = self._prepared()
         return self._base
@@ -88,6 +101,8 @@ class Canonical:
             if self._prepare is not None:
                 _call_prepare(self._prepare, sandbox)
             options = self._runner.survey(sandbox)
+            for command in self.start:
+                _must_pass(self._runner.run(sandbox, command))
         except BaseException:
             sandbox.drop()
             raise
@@ -137,11 +152,11 @@ class Canonical:
     def _learn(self, state: State) -> Schema:
         if state in self._unreachable:
             raise self._unreachable[state]
-        way = [revision for revision in self.graph.order if revision in state]
-        passed = [frozenset(way[:count]) for count in range(len(way) + 1)]
-        at = next((each for each in reversed(passed) if each in self._templates), frozenset())
+        way = [command.target for command in self.way(state)]
+        passed = [self.floor.union(way[:count]) for count in range(len(way) + 1)]
+        at = next((each for each in reversed(passed) if each in self._templates), None)
         try:
-            sandbox = self.sandbox(state, self._templates.get(at), at)
+            sandbox = self.sandbox(state, None if at is None else self._templates[at], at)
         except Unreachable as unreachable:
             self._unreachable[state] = unreachable
             raise
@@ -159,7 +174,7 @@ class Canonical:
     def touched(self, revision: str) -> frozenset[Key]:
         """Return the keys of the objects that the upgrade of a revision makes, changes or removes; none if it fails."""
         if revision not in self._touched:
-            above = self.graph.ancestors(revision)
+            above = self.graph.ancestors(revision) | self.floor
             try:
                 changes = diff(self.schema(above - {revision}), self.schema(above))
             except Unreachable:
@@ -178,17 +193,27 @@ class Canonical:
         """Keep a schema that was read on the canonical way to `state`."""
         self._schemas.setdefault(state, schema)
 
-    def sandbox(self, state: State, start: Sandbox | None = None, at: State = frozenset()) -> Sandbox:
-        """Return a new sandbox at a state, cloned from `start`, which is at the state `at` below it.
+    def way(self, state: State) -> tuple[Command, ...]:
+        """Return the canonical way from the floor to a state: one revision per command."""
+        order = self.graph.order
+        return tuple(Command("upgrade", id) for id in order if id in state and id not in self.floor)
+
+    def straight_to(self, state: State) -> tuple[Command, ...]:
+        """Return the commands that lead from the floor straight to a state: one for each head."""
+        heads = sorted(self.graph.version_heads(state) - self.floor)
+        return tuple(Command("upgrade", head) for head in heads)
+
+    def sandbox(self, state: State, start: Sandbox | None = None, at: State | None = None) -> Sandbox:
+        """Return a new sandbox at a state, cloned from `start`, which is at the state `at` below it; else fresh.
 
         Raises:
             Unreachable: an upgrade on the way fails.
         """
         sandbox = self.fresh() if start is None else start.clone()
         try:
-            for revision in self.graph.order:
-                if revision in state and revision not in at:
-                    outcome = self._runner.run(sandbox, Command("upgrade", revision))
+            for command in self.way(state):
+                if at is None or command.target not in at:
+                    outcome = self._runner.run(sandbox, command)
                     if outcome.error is not None:
                         raise Unreachable(outcome)
         except BaseException:
@@ -202,9 +227,8 @@ class Canonical:
         For a state that is unreachable by one revision per command. Each order of two heads is tried, and of more the
         sorted one and its reverse.
         """
-        heads = sorted(self.graph.version_heads(state))
-        for order in dict.fromkeys([tuple(heads), tuple(reversed(heads))]):
-            path = tuple(Command("upgrade", head) for head in order)
+        straight = self.straight_to(state)
+        for path in dict.fromkeys([straight, straight[::-1]]):
             sandbox = self.fresh()
             if all(self._runner.run(sandbox, command).error is None for command in path):
                 return sandbox, path
@@ -219,6 +243,16 @@ class Canonical:
         if self._base is not None:
             self._base.drop()
             self._base = None
+
+
+def _must_pass(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        explanation = outcome.error.explanation
+        raise GauntletError(
+            f"`{outcome.command.shell()}` fails on an empty database, and the tests are to start from there:\n"
+            f"    {explanation.location or 'revision ' + str(outcome.error.revision)}: {explanation.summary}\n"
+            "Give --gauntlet-since a revision that a new database can be upgraded to."
+        )
 
 
 def _call_prepare(prepare: Prepare, sandbox: Sandbox) -> None:

@@ -31,8 +31,8 @@ class Coverage:
         """Return the counts, as the report file has them."""
         return {
             "revisions": len(self.revisions),
-            "upgraded": len(self.upgraded),
-            "downgraded": len(self.downgraded),
+            "upgraded": len(self.upgraded & self.revisions),
+            "downgraded": len(self.downgraded & self.revisions),
             "states": len(self.states),
             "commands": self.commands,
         }

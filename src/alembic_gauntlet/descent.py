@@ -9,7 +9,7 @@ from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.diff import Change, diff
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding
-from alembic_gauntlet.graph import Command, Graph, State
+from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.tell import tell_changes, tell_error
 
@@ -43,7 +43,7 @@ class Descent:
         try:
             changes = diff(self._canonical.expected(state), self._canonical.read(sandbox))
         except Unreachable as unreachable:
-            return (tell_unreachable(unreachable, state, self._graph),)
+            return (tell_unreachable(unreachable, self._canonical.way(state)),)
         return self._blamed(changes, tuple(path), state, self._order) if changes else ()
 
     def _way_down(self, floor: State) -> list[Command]:
@@ -130,7 +130,6 @@ class Descent:
         return found
 
 
-def tell_unreachable(unreachable: Unreachable, state: State, graph: Graph) -> Finding:
-    """Tell that one revision per command does not lead to a state."""
-    path = [Command("upgrade", revision) for revision in graph.order if revision in state]
-    return tell_error(unreachable.error, tuple(path[: path.index(unreachable.error.command) + 1]))
+def tell_unreachable(unreachable: Unreachable, way: tuple[Command, ...]) -> Finding:
+    """Tell that `way`, one revision per command, does not lead where it should."""
+    return tell_error(unreachable.error, way[: way.index(unreachable.error.command) + 1])

@@ -24,6 +24,7 @@ class Finding:
         hint: how to mend or to declare it.
         refused: a downgrade refuses to run, as far as can be told on purpose.
         traceback: the exception behind it, for `-vv`.
+        about: the kind and name of the object that it is about, where no `changes` say so.
     """
 
     invariant: str
@@ -37,6 +38,7 @@ class Finding:
     hint: str = ""
     refused: bool = False
     traceback: str = ""
+    about: str = ""
 
     def to_json(self, root: Path) -> dict[str, Any]:
         """Return the finding as the report file has it; paths of files relative to `root`."""
@@ -61,6 +63,19 @@ class Failure(AssertionError):
 
 class NothingToCheck(Exception):
     """A check has nothing to do: no revisions, or all of them declared irreversible."""
+
+
+_GROUPS = {"base-is-empty": "path-independence", "no-broken-objects": "path-independence"}
+
+
+def group(invariant: str, has_changes: bool) -> str:
+    """Return the invariant that stands for all those by which the same fault may show.
+
+    What is left at one revision is left at base, too; and a revision that fails, fails with others in one command.
+    """
+    if invariant == "transaction-granularity":
+        return "path-independence" if has_changes else "command-succeeds"
+    return _GROUPS.get(invariant, invariant)
 
 
 def relative(file: Path, root: Path) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from alembic.config import Config
+from alembic.util import CommandError as CommandLineError
 from hypothesis import settings
 from sqlalchemy import MetaData
 
 from alembic_gauntlet import drift, naming
+from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.canonical import Canonical, Prepare, Unreachable
 from alembic_gauntlet.config import version_folders
 from alembic_gauntlet.coverage import Coverage
@@ -23,7 +25,7 @@ from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, NothingToCheck
 from alembic_gauntlet.graph import Command, IllegalCommand
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
-from alembic_gauntlet.machine import Walker, count_transitions, exhaust, minimised, replay, signature, walk
+from alembic_gauntlet.machine import Signature, Walker, count_transitions, exhaust, minimised, replay, signature, walk
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.settings import Reversibility, Settings
 from alembic_gauntlet.stairway import Stairway
@@ -52,11 +54,13 @@ class Walks:
     Attributes:
         findings: each distinct fault.
         fixed: the replayed paths that show nothing any more.
+        replayed: how many paths of the past were replayed.
         transitions: how many transitions the state graph has, where all were taken; None where they were too many.
     """
 
     findings: tuple[Finding, ...]
     fixed: tuple[tuple[Command, ...], ...] = ()
+    replayed: int = 0
     transitions: int | None = None
 
 
@@ -71,18 +75,28 @@ class Gauntlet:
         server: where the databases are made.
         settings: the options; default: those of `Settings`.
         prepare: called with a psycopg connection to an empty database, before any revision runs there.
+        since: a revision; the stairway, the naming rules and the walks concern only what `alembic upgrade heads` runs
+            on a database that stands there. Default: the whole history.
 
     Raises:
-        GauntletError: the history cannot be loaded.
+        GauntletError: the history cannot be loaded, or does not have the revision.
     """
 
     def __init__(
-        self, config: Config, server: Server, settings: Settings | None = None, prepare: Prepare | None = None
+        self,
+        config: Config,
+        server: Server,
+        settings: Settings | None = None,
+        prepare: Prepare | None = None,
+        since: str | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self._runner = Runner(config, url_env=self.settings.migration_url_env)
         self._graph = self._runner.graph
         self._canonical = Canonical(server, self._runner, self.settings, prepare)
+        self._recent = self._canonical
+        if since is not None:
+            self._recent = Canonical(server, self._runner, self.settings, prepare, self._revision(since))
         self._head: Sandbox | CommandError | None = None
         self._head_order: Sequence[str] = ()
 
@@ -103,10 +117,11 @@ class Gauntlet:
         """Upgrade, downgrade and upgrade every revision, from the canonical schema of its parents.
 
         Raises:
-            NothingToCheck: there are no revisions.
+            NothingToCheck: there are no revisions, or none above `since`.
         """
-        self._require_revisions()
-        return Stairway(self._canonical, self._runner, self._reversibility()).climb()
+        self._require_recent()
+        found = Stairway(self._recent, self._runner, self._reversibility()).climb()
+        return tuple(map(self._from_empty, found))
 
     def up_to_date(self, metadata: MetaData | Sequence[MetaData] | None = None) -> tuple[Finding, ...]:
         """Compare the database at head with the models; default: the `target_metadata` of env.py.
@@ -143,7 +158,7 @@ class Gauntlet:
                 f"{title}: {len(heads)}, expected {expected}.{listed}{merge}\n"
                 f"A history that keeps several heads on purpose declares it: expected_heads = {len(heads)}"
             )
-        return (Finding("single-head", message),)
+        return (Finding("single-head", message, about=", ".join(heads)),)
 
     def downgrade_all_the_way(self) -> tuple[Finding, ...]:
         """Upgrade to head and downgrade to base, or as far down as the settings allow, each in one command.
@@ -170,8 +185,9 @@ class Gauntlet:
         with head as sandbox:
             schema = self._canonical.read(sandbox)
         rules = naming.resolve_rules(models, self.settings.naming)
-        found = naming.offences(schema, rules)
-        return tuple(Finding("naming-conventions", str(offence), hint=naming.REMEDY) for offence in found)
+        past = {each.object.name for each in naming.offences(self._recent.schema(self._recent.floor), rules)}
+        found = [each for each in naming.offences(schema, rules) if each.object.name not in past]
+        return tuple(Finding("naming-conventions", str(each), hint=naming.REMEDY, about=each.about) for each in found)
 
     def replay(self, commands: Sequence[Command], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:
         """Run a path from an empty database, and check the invariants after each command.
@@ -179,22 +195,32 @@ class Gauntlet:
         Raises:
             GauntletError: Alembic would refuse one of the commands.
         """
-        with closing(self._explorer()) as explorer:
-            found = replay(Walker(explorer, invariants, frozenset()), tuple(commands))
-            return tuple(found) or self._without_oracle(explorer, tuple(commands))
+        path, start = tuple(commands), self._recent.start
+        recent = path[: len(start)] == start
+        canonical, relative = (self._recent, path[len(start) :]) if recent else (self._canonical, path)
+        with closing(self._explorer(canonical)) as explorer:
+            found = tuple(replay(Walker(explorer, invariants), relative))
+            found = found or self._without_oracle(canonical, explorer, relative)
+        return tuple(map(self._from_empty, found)) if recent else found
 
-    def _without_oracle(self, explorer: Explorer, path: tuple[Command, ...]) -> tuple[Finding, ...]:
+    def _without_oracle(
+        self, canonical: Canonical, explorer: Explorer, path: tuple[Command, ...]
+    ) -> tuple[Finding, ...]:
         """Tell of the first state of a path that nothing else leads to: nothing judges it."""
         for count in range(1, len(path) + 1):
             state = explorer.state(path[:count])
             try:
-                self._canonical.expected(state)
+                canonical.expected(state)
             except Unreachable as unreachable:
-                return (tell_unreachable(unreachable, state, self._graph),)
+                return (tell_unreachable(unreachable, canonical.way(state)),)
         return ()
 
-    def _explorer(self) -> Explorer:
-        return Explorer(self._canonical, self._runner, self._reversibility())
+    def _explorer(self, canonical: Canonical) -> Explorer:
+        return Explorer(canonical, self._runner, self._reversibility())
+
+    def _from_empty(self, finding: Finding) -> Finding:
+        """Return a finding with the path to it from an empty database."""
+        return replace(finding, path=(*self._recent.start, *finding.path)) if finding.path else finding
 
     def walks(
         self,
@@ -203,11 +229,13 @@ class Gauntlet:
         name: str = "",
         invariants: Sequence[Invariant] = INVARIANTS,
         paths: Sequence[tuple[Command, ...]] = (),
+        baseline: Known | None = None,
     ) -> Walks:
         """Walk over the revision graph; return each distinct fault with its minimal path.
 
         First the given paths are replayed; then, where they fit the budget of examples times commands, all transitions
-        are taken; then Hypothesis walks at random, for what is not found by then.
+        are taken; then Hypothesis walks at random, for what is not found by then; where there is a baseline, over and
+        over, until it finds nothing new.
 
         Args:
             profile: the Hypothesis settings.
@@ -215,35 +243,56 @@ class Gauntlet:
             name: the key of the walks in Hypothesis' example database.
             invariants: what is checked after each command.
             paths: paths that have failed once.
+            baseline: faults that are known, and left aside.
 
         Raises:
-            NothingToCheck: there are no revisions.
+            NothingToCheck: there are no revisions, or none above `since`.
         """
-        self._require_revisions()
-        with closing(self._explorer()) as explorer:
-            replayed = {path: self._replayed(Walker(explorer, invariants, frozenset()), path) for path in paths}
-            known = {signature(finding): finding for found in replayed.values() for finding in found or ()}
+        self._require_recent()
+        with closing(self._explorer(self._recent)) as explorer:
+            walker = Walker(explorer, invariants, baseline=baseline or Known())
+            replayed = {path: shown for path in paths if (shown := self._replayed(walker, path)) is not None}
+            found = self._new(walker, (each for shown in replayed.values() for each in shown))
             every = count_transitions(explorer, profile.max_examples * max_commands)
             if every is not None:
-                found = exhaust(Walker(explorer, invariants, frozenset(known)))
-                known |= {signature(finding): finding for finding in found}
-            walker = Walker(explorer, invariants, frozenset(known))
-            walked = [minimised(walker, finding) for finding in walk(walker, name, profile, max_commands)]
-        for finding in sorted(walked, key=lambda each: len(each.path)):
-            known.setdefault(signature(finding), finding)
-        fixed = tuple(path for path, found in replayed.items() if not found)
-        return Walks(tuple(known.values()), fixed, every)
+                found += exhaust(walker.knowing(found))
+            new = walked = self._walked(walker.knowing(found), name, profile, max_commands)
+            while baseline is not None and new:
+                new = self._walked(walker.knowing(found + walked), name, profile, max_commands)
+                walked += new
+        fixed = tuple(path for path, shown in replayed.items() if not shown)
+        return Walks(tuple(map(self._from_empty, found + walked)), fixed, len(replayed), every)
 
-    def _replayed(self, walker: Walker, path: tuple[Command, ...]) -> list[Finding]:
-        """Return what a path of the past shows; nothing where its revisions are no longer there."""
+    def _walked(self, walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
+        """Walk at random; return each new fault with its minimal path, the shortest first."""
+        found = [minimised(walker, finding) for finding in walk(walker, name, profile, max_commands)]
+        return self._new(walker, sorted(found, key=lambda each: len(each.path)))
+
+    def _replayed(self, walker: Walker, path: tuple[Command, ...]) -> list[Finding] | None:
+        """Return what a path of the past shows, known or not; None where it does not begin as the walks do.
+
+        A path whose revisions are no longer there shows nothing.
+        """
+        start = self._recent.start
+        if path[: len(start)] != start:
+            return None
         try:
-            return replay(walker, path)
+            return replay(Walker(walker.explorer, walker.invariants), path[len(start) :])
         except IllegalCommand:
             return []
+
+    def _new(self, walker: Walker, findings: Iterable[Finding]) -> list[Finding]:
+        """Return each distinct fault that neither the walker nor its baseline knows."""
+        distinct: dict[Signature, Finding] = {}
+        for finding in findings:
+            distinct.setdefault(signature(finding), finding)
+        new = (walker.baseline.less(each) for key, each in distinct.items() if key not in walker.known)
+        return [each for each in new if each is not None]
 
     def close(self) -> None:
         """Drop the databases that are kept between checks."""
         self._canonical.close()
+        self._recent.close()
         if isinstance(self._head, Sandbox):
             self._head.drop()
         self._head = None
@@ -262,6 +311,22 @@ class Gauntlet:
     def _require_revisions(self) -> None:
         if not self._graph.order:
             raise NothingToCheck("there are no revisions")
+
+    def _revision(self, named: str) -> str:
+        """Return the full id of a revision that is named as for `alembic upgrade`."""
+        try:
+            found = self._runner.script.get_revision(named)
+        except CommandLineError:  # it is ambiguous, or not there
+            found = None
+        if found is None:
+            raise GauntletError(f"--gauntlet-since {named}: this history has no such revision (`alembic history`).")
+        revision: str = found.revision
+        return revision
+
+    def _require_recent(self) -> None:
+        self._require_revisions()
+        if self._recent.floor == self._graph.full:
+            raise NothingToCheck(f"no revision is above the start: {'; '.join(map(str, self._recent.start))}")
 
     def _describe(self, revision: str) -> str:
         script = self._runner.script.get_revision(revision)

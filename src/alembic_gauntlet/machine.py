@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.baseline import Known
+from alembic_gauntlet.diff import Change
+from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.invariants import Invariant
 from alembic_gauntlet.walk import Explorer, Observation, Path
@@ -19,47 +21,64 @@ Signature = tuple[str, str | None, str]
 """What tells one fault from another: the invariant, the guilty revision, and the direction."""
 
 
-_GROUPS = {"base-is-empty": "path-independence", "no-broken-objects": "path-independence"}
-
-
 def signature(finding: Finding) -> Signature:
-    """Return what two findings of the same fault share.
-
-    What is left at one revision is left at base, too; and a revision that fails, fails with others in one command.
-    """
-    group = _GROUPS.get(finding.invariant, finding.invariant)
-    if finding.invariant == "transaction-granularity":
-        group = "path-independence" if finding.changes else "command-succeeds"
-    return group, finding.revision, finding.function
+    """Return what two findings of the same fault share."""
+    return group(finding.invariant, bool(finding.changes)), finding.revision, finding.function
 
 
+@dataclass(frozen=True)
 class Walker:
-    """Checks the invariants after each command, and leaves known faults aside."""
+    """Checks the invariants after each command, and leaves known faults aside.
 
-    def __init__(self, explorer: Explorer, invariants: Sequence[Invariant], known: frozenset[Signature]) -> None:
-        self.explorer = explorer
-        self._invariants = invariants
-        self._known = known
+    Attributes:
+        explorer: runs the commands.
+        invariants: what is checked.
+        known: faults that have been found by now.
+        baseline: faults that were known before.
+    """
+
+    explorer: Explorer
+    invariants: Sequence[Invariant]
+    known: frozenset[Signature] = frozenset()
+    baseline: Known = field(default_factory=Known)
 
     def knowing(self, findings: Iterable[Finding]) -> Walker:
         """Return a walker to which these are known, too."""
-        return Walker(self.explorer, self._invariants, self._known.union(map(signature, findings)))
+        return replace(self, known=self.known.union(map(signature, findings)))
 
     def step(self, path: Path, command: Command) -> Path:
-        """Take a command; return the path walked: without it, where it fails in a way that is known.
+        """Take a command; return the path to go on from.
+
+        That is the path without the command, where it fails in a way that is known; and where a known fault has
+        spoilt the database, the shortest path to the same state, so that what comes next is judged again.
 
         Raises:
             Failure: an invariant does not hold.
         """
-        longer = (*path, command)
-        seen = self.explorer.observe(longer)
-        for failure in self._failures(seen, self._known):
+        seen = self._checked((*path, command))
+        if seen.error is not None:
+            return path
+        afresh = None if seen.is_clean else self._afresh(seen.after)
+        return seen.path if afresh is None else afresh
+
+    def _checked(self, path: Path) -> Observation:
+        seen = self.explorer.observe(path)
+        for failure in self._failures(seen, self.known):
             raise failure
-        return longer if seen.error is None else path
+        return seen
+
+    def _afresh(self, state: State) -> Path | None:
+        """Return a path of upgrades to a state, none of which does any harm."""
+        path: Path = ()
+        for command in self.explorer.straight_to(state):
+            path = (*path, command)
+            if not self.explorer.may_take(self.explorer.state(path[:-1]), command) or not self._checked(path).is_clean:
+                return None
+        return path
 
     def findings(self, path: Path) -> list[Finding]:
         """Return everything that does not hold after a path; none that is known."""
-        seen, known, found = self.explorer.observe(path), self._known, list[Finding]()
+        seen, known, found = self.explorer.observe(path), self.known, list[Finding]()
         while new := _distinct(self._failures(seen, known)):
             found += new
             known = known.union(map(signature, new))
@@ -67,15 +86,26 @@ class Walker:
 
     def _failures(self, seen: Observation, known: frozenset[Signature]) -> Iterator[Failure]:
         """Yield what the invariants raise, less what is known or comes of what a known fault has left behind."""
-        if seen.stained or seen.astray or _comes_of(known, seen):
+        if seen.stained or seen.astray or _comes_of(known | self.baseline.spoilers, seen):
             return
-        unknown = _without(known, seen)
-        for invariant in self._invariants:
+        unknown = self._without_baseline(_without(known, seen))
+        for invariant in self.invariants:
             try:
                 invariant(unknown)
             except Failure as failure:
-                if not known.issuperset(map(signature, failure.findings)):
+                if any(signature(each) not in known and self.baseline.less(each) for each in failure.findings):
                     yield failure
+
+    def _without_baseline(self, seen: Observation) -> Observation:
+        """Leave out the changes that the baseline knows, so that they hide no other."""
+        verb = seen.command.verb
+
+        def is_new(change: Change) -> bool:
+            guilty = seen.guilty.get((change.kind, change.name))
+            finding = Finding("path-independence", "", revision=guilty, function=verb, changes=(change,))
+            return self.baseline.less(finding) is not None
+
+        return replace(seen, changes=tuple(filter(is_new, seen.changes)))
 
 
 def _distinct(failures: Iterable[Failure]) -> list[Finding]:
@@ -123,8 +153,8 @@ def replay(walker: Walker, path: Path) -> list[Finding]:
 
 def count_transitions(explorer: Explorer, most: int) -> int | None:
     """Return how many transitions the state graph has: a state and a command with an effect; None if over `most`."""
-    seen: set[State] = {frozenset()}
-    todo: list[State] = [frozenset()]
+    seen: set[State] = {explorer.floor}
+    todo: list[State] = [explorer.floor]
     count = 0
     while todo:
         state = todo.pop()
@@ -145,8 +175,8 @@ def exhaust(walker: Walker) -> list[Finding]:
     """
     explorer = walker.explorer
     found: list[Finding] = []
-    ways: dict[State, Path] = {frozenset(): ()}
-    todo = [frozenset[str]()]
+    ways: dict[State, Path] = {explorer.floor: ()}
+    todo = [explorer.floor]
     for state in todo:
         for command in explorer.candidates(state):
             path = (*ways[state], command)
@@ -248,7 +278,7 @@ def _shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
 def _is_walkable(walker: Walker, path: Path) -> bool:
     """Whether every command of a path is a legal one, and those before the last pass without a new fault."""
     explorer = walker.explorer
-    state: State = frozenset()
+    state = explorer.floor
     for count, command in enumerate(path, 1):
         if not explorer.may_take(state, command):
             return False

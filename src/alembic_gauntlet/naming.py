@@ -76,7 +76,12 @@ class Offence:
     rule: Rule
 
     def __str__(self) -> str:
-        return f"{self.object.kind} {self.object.local_name} on {self.object.table} does not {self.rule}"
+        return f"{self.about} does not {self.rule}"
+
+    @property
+    def about(self) -> str:
+        """The object, in words."""
+        return f"{self.object.kind} {self.object.local_name} on {self.object.table}"
 
 
 def resolve_rules(metadata: Iterable[MetaData], overrides: Mapping[str, Sequence[str]]) -> Mapping[str, Rule]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alembic_gauntlet.baseline import Baseline, Fault, Known, faults
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Failure, Finding
@@ -30,6 +32,8 @@ URL_ENV = "GAUNTLET_DATABASE_URL"
 _REPORT = pytest.StashKey[Report]()
 _SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
 _PROBLEMS = pytest.StashKey[list[str]]()
+_BASELINE = pytest.StashKey[Baseline]()
+_KNOWN = pytest.StashKey[Known]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +56,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="COMMANDS",
         help="run this path and nothing else: 'upgrade a1; downgrade base' (with -m fuzz)",
     )
+    group.addoption(
+        "--gauntlet-since",
+        metavar="REVISION",
+        help="stairway, naming and walks only for what `alembic upgrade heads` runs on a database at REVISION",
+    )
+    group.addoption(
+        "--gauntlet-baseline",
+        metavar="FILE",
+        help="write today's failures to FILE where it does not exist; else only others fail",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,6 +83,14 @@ def pytest_configure(config: pytest.Config) -> None:
             parse_commands(config.getoption("--gauntlet-replay"))
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-replay: {error}") from error
+    file = config.getoption("--gauntlet-baseline")
+    if file is not None:
+        # Absolute, so that the workers of pytest-xdist find it, too.
+        config.option.gauntlet_baseline = str(Path(config.invocation_params.dir, file))
+        try:
+            config.stash[_BASELINE] = Baseline(Path(config.option.gauntlet_baseline))
+        except GauntletError as error:
+            raise pytest.UsageError(f"--gauntlet-baseline: {error}") from error
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -124,7 +146,18 @@ def gauntlet(
 ) -> Gauntlet:
     """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
     __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
-    return gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance)
+    since = request.config.getoption("--gauntlet-since")
+    return gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
+
+
+@pytest.fixture
+def gauntlet_known(request: pytest.FixtureRequest) -> Known | None:
+    """Return the faults that the baseline knows of this test; None without a baseline."""
+    baseline = request.config.stash.get(_BASELINE, None)
+    if baseline is None:
+        return None
+    known: Known = request.node.stash.setdefault(_KNOWN, baseline.known(request.node.nodeid))
+    return known
 
 
 @pytest.fixture
@@ -158,7 +191,19 @@ def pytest_runtest_makereport(
         report.gauntlet = {  # type: ignore[attr-defined]
             "failures": [finding.to_json(item.config.rootpath) for finding in findings],
             "coverage": coverage.to_json(),
+            "baseline": _against_baseline(item, error, findings),
         }
+
+
+def _against_baseline(
+    item: pytest.Item, error: BaseException | None, findings: Sequence[Finding]
+) -> dict[str, Any] | None:
+    """Return what a test that has run to its end has found, and what it has met of what is known."""
+    known = item.stash.get(_KNOWN, None)
+    if known is None or not (error is None or isinstance(error, Failure)):
+        return None
+    found = [astuple(fault) for finding in findings for fault in faults(finding)]
+    return {"found": found, "met": [astuple(fault) for fault in known.met], "certain": known.certain}
 
 
 class _Shown:
@@ -199,11 +244,18 @@ def _coverage(item: pytest.Item) -> Coverage:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the reports, in the process that collects them."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the reports and the baseline, in the process that collects them."""
     config = session.config
     if hasattr(config, "workerinput"):
         return
+    baseline = config.stash.get(_BASELINE, None)
+    if baseline is not None:
+        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        try:
+            config.stash[_REPORT].notes += baseline.close(complete)
+        except GauntletError as error:
+            config.stash[_PROBLEMS].append(str(error))
     for file in config.getoption("--gauntlet-report"):
         try:
             config.stash[_REPORT].write(Path(config.invocation_params.dir, file))
@@ -230,8 +282,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 class _Collector:
     """Gathers what the tests found, in the controller."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, baseline: Baseline | None) -> None:
         self._report = report
+        self._baseline = baseline
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = getattr(report, "gauntlet", None)
@@ -239,8 +292,15 @@ class _Collector:
             outcome = "error" if report.failed and report.when != "call" else report.outcome
             self._report.add(report.nodeid, outcome, found["failures"], Coverage.from_json(found["coverage"]))
             self._report.notes += [str(note) for name, note in report.user_properties if name == "gauntlet"]
+            if self._baseline is not None and found["baseline"] is not None:
+                self._record(report.nodeid, self._baseline, **found["baseline"])
+
+    def _record(self, test: str, baseline: Baseline, found: Any, met: Any, certain: bool) -> None:
+        baseline.record(test, [Fault(*each) for each in found], [Fault(*each) for each in met], certain)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin to gather."""
-    session.config.pluginmanager.register(_Collector(session.config.stash[_REPORT]), "gauntlet-collector")
+    stash = session.config.stash
+    collector = _Collector(stash[_REPORT], stash.get(_BASELINE, None))
+    session.config.pluginmanager.register(collector, "gauntlet-collector")

@@ -29,8 +29,11 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _BLAME = {"added": "left behind by", "removed": "not restored by", "changed": "not restored by"}
 
 
-def render(findings: Sequence[Finding], root: Path, title: str = "") -> str:
-    """Return the message of a failed test: the first findings in full, the others short, at most a screenful."""
+def render(findings: Sequence[Finding], root: Path, title: str = "", options: str = "") -> str:
+    """Return the message of a failed test: the first findings in full, the others short, at most a screenful.
+
+    `options` are those that a replay needs as well.
+    """
     lines = [title] if title else []
     if len(findings) > 1:
         lines.append(f"{len(findings)} failures:")
@@ -38,7 +41,7 @@ def render(findings: Sequence[Finding], root: Path, title: str = "") -> str:
     hints = _hints(findings)
     room = _LINES - len(hints)
     for finding in findings:
-        block = _block(finding, root)
+        block = _block(finding, root, options)
         if short or (lines and len(lines) + len(block) > room - 5 and finding is not findings[0]):
             short.append(finding)
         else:
@@ -52,7 +55,7 @@ def _is_line(finding: Finding) -> bool:
     return not finding.path and not finding.changes and "\n" not in finding.message
 
 
-def _block(finding: Finding, root: Path) -> list[str]:
+def _block(finding: Finding, root: Path, options: str) -> list[str]:
     lines = _path(finding)
     where = _where(finding, root)
     message = finding.message.splitlines() or [""]
@@ -62,7 +65,7 @@ def _block(finding: Finding, root: Path) -> list[str]:
         lines += [message[0], *_changes(finding), *message[1:]]
     else:
         lines += message
-    return [*lines, *_replay(finding)]
+    return [*lines, *_replay(finding, options)]
 
 
 def _path(finding: Finding) -> list[str]:
@@ -126,13 +129,13 @@ def _flat(text: str | None, length: int = 160) -> str:
     return flat if len(flat) <= length else flat[:length] + " ..."
 
 
-def _replay(finding: Finding) -> list[str]:
+def _replay(finding: Finding, options: str) -> list[str]:
     if not finding.path:
         return []
     commands = "; ".join(str(command) for command in finding.path).replace("'", "'\\''")
     if len(commands) > _REPLAYED:
         return ["Replay: the whole path is in the file that --gauntlet-report FILE.json writes."]
-    return [f"Replay: pytest -m fuzz --gauntlet-replay '{commands}'"]
+    return [f"Replay: pytest -m fuzz{options} --gauntlet-replay '{commands}'"]
 
 
 def _short(findings: Sequence[Finding], root: Path, room: int) -> list[str]:

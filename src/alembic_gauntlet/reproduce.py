@@ -46,7 +46,6 @@ class Reproducer:
     def __init__(self, canonical: Canonical, runner: Runner) -> None:
         self._canonical = canonical
         self._runner = runner
-        self._graph = canonical.graph
         self._to_shorten = _SHORTENED
 
     def reproduce(self, trail: Path, state: State, tail: Path, symptom: Symptom) -> Reproduction:
@@ -58,8 +57,8 @@ class Reproducer:
             tail: the commands that have shown the symptom there.
             symptom: what they have shown.
         """
-        parents = tuple(Command("upgrade", head) for head in sorted(self._graph.version_heads(state)))
-        singles = self._graph_singles(state)
+        parents = self._canonical.straight_to(state)
+        singles = self._canonical.way(state)
         observed = (*trail, *tail)
         if self._to_shorten <= 0:
             return Reproduction(observed)
@@ -69,9 +68,6 @@ class Reproducer:
             if candidate == observed or self.shows(candidate, symptom):
                 return Reproduction(candidate)
         return self._after_a_round_trip(trail, tail, symptom)
-
-    def _graph_singles(self, state: State) -> Path:
-        return tuple(Command("upgrade", id) for id in self._graph.order if id in state)
 
     def _after_a_round_trip(self, trail: Path, tail: Path, symptom: Symptom) -> Reproduction:
         """Find, by halving, the round trip that it takes."""

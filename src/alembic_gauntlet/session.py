@@ -29,14 +29,14 @@ class GauntletSession:
             self._embedded = self._resources.enter_context(EmbeddedServer())
         return self._embedded.url
 
-    def gauntlet(self, config: Config, url: Any, test: Any) -> Gauntlet:
+    def gauntlet(self, config: Config, url: Any, test: Any, since: str | None = None) -> Gauntlet:
         """Return the gauntlet of a history as a test instance (or None) configures it; the same one every time."""
         __tracebackhide__ = True  # pytest shows local variables on request, and `url` holds the password
         settings = settings_of(type(test))
-        key = (type(test), fingerprint(config), str(parse_url(url)), repr(settings))
+        key = (type(test), fingerprint(config), str(parse_url(url)), repr(settings), since)
         if key not in self._gauntlets:
             prepare = test.prepare_database if self._prepares(test) else None
-            gauntlet = Gauntlet(config, self._server(url), settings, prepare)
+            gauntlet = Gauntlet(config, self._server(url), settings, prepare, since)
             self._gauntlets[key] = self._resources.enter_context(gauntlet)
         return self._gauntlets[key]
 

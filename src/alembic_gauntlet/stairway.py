@@ -76,8 +76,8 @@ class Stairway:
         """Try every revision that can be reached; return what is wrong."""
         standing = self._at_base()
         try:
-            for revision in self._graph.order:
-                standing = self._visit(revision, standing)
+            for command in self._canonical.way(self._graph.full):
+                standing = self._visit(command.target, standing)
         finally:
             for each in (standing, *self._checkpoints):
                 each.sandbox.drop()
@@ -85,11 +85,11 @@ class Stairway:
 
     def _at_base(self) -> _Standing:
         sandbox = self._canonical.fresh()
-        return _Standing(sandbox, frozenset(), self._canonical.read(sandbox))
+        return _Standing(sandbox, self._canonical.floor, self._canonical.read(sandbox))
 
     def _visit(self, revision: str, standing: _Standing) -> _Standing:
         """Try one revision; return where to go on from."""
-        need = self._graph.ancestors(revision) - {revision}
+        need = self._below(revision)
         if standing.state != need:
             reached = self._reach(need, revision)
             if reached is None:
@@ -106,6 +106,9 @@ class Stairway:
             self._canonical.remember(above.state, above.schema)
         return self._down_and_up(revision, standing, above)
 
+    def _below(self, revision: str) -> State:
+        return self._graph.ancestors(revision) - {revision} | self._canonical.floor
+
     def _above(self, standing: _Standing, revision: str) -> _Standing:
         return replace(
             standing,
@@ -115,7 +118,7 @@ class Stairway:
         )
 
     def _down_and_up(self, revision: str, below: _Standing, above: _Standing) -> _Standing:
-        if not self._reversibility.may_downgrade(revision):
+        if not self._may_return(revision, above.state):
             return above
         fault = self._round_trip(revision, below, above)
         if fault is None and revision not in self._refusing:
@@ -129,9 +132,14 @@ class Stairway:
         refused = fault is not None and fault.symptom.error is not None and fault.symptom.error.refused
         return refused and self._canonical.read(above.sandbox) == above.schema
 
+    def _may_return(self, revision: str, state: State) -> bool:
+        """Whether a downgrade may be run, and a command takes back this revision alone: beside a floor, none may."""
+        is_allowed = self._reversibility.may_downgrade(revision)
+        return is_allowed and self._graph.one_step_downgrade(revision, state) is not None
+
     def _return_trip(self, revision: str, state: State) -> tuple[Command, Command]:
         down = self._graph.one_step_downgrade(revision, state)
-        assert down is not None, "the climb stands at the ancestors of one revision, which is their only head"
+        assert down is not None, "asked before: `_may_return`"
         return down, Command("upgrade", revision)
 
     def _round_trip(self, revision: str, below: _Standing, above: _Standing) -> _Fault | None:
@@ -165,7 +173,7 @@ class Stairway:
     def _reach(self, need: State, revision: str) -> _Standing | None:
         """Return a standing at the parents of a revision; None where nothing leads there."""
         hopeless = not set(self._untried).isdisjoint(self._graph.parents(revision))
-        if hopeless or any(self._graph.ancestors(broken) == need for broken in self._broken):
+        if hopeless or any(self._below(broken) | {broken} == need for broken in self._broken):
             return None
         try:
             return self._build(need)
@@ -175,8 +183,8 @@ class Stairway:
     def _build(self, state: State) -> _Standing:
         below = [checkpoint for checkpoint in self._checkpoints if self._is_on_the_way(checkpoint, state)]
         start = max(below, key=lambda checkpoint: len(checkpoint.state), default=None)
-        at = start.state if start else frozenset()
-        upgrades = tuple(each for each in self._singles(state) if each.target not in at)
+        at = start.state if start else self._canonical.floor
+        upgrades = tuple(each for each in self._canonical.way(state) if each.target not in at)
         trail = (*(start.trail if start else ()), *upgrades)
         try:
             sandbox = self._canonical.sandbox(state, start.sandbox if start else None, at)
@@ -190,8 +198,9 @@ class Stairway:
         """Whether the canonical way to a state leads through a checkpoint, or past it where it is closed."""
         if not checkpoint.canonical:
             return checkpoint.state <= to
-        first = {command.target for command in self._singles(to)[: len(checkpoint.state)]}
-        return checkpoint.state == first
+        floor = self._canonical.floor
+        way = self._canonical.way(to)[: len(checkpoint.state - floor)]
+        return checkpoint.state == floor.union(command.target for command in way)
 
     def _jumped(self, state: State) -> _Standing | None:
         """Reach a state that one revision per command does not lead to."""
@@ -243,7 +252,7 @@ class Stairway:
         for checkpoint in [each for each in self._checkpoints if each.has_round_trips]:
             self._checkpoints.remove(checkpoint)
             checkpoint.sandbox.drop()
-        clean = self._reach(self._graph.ancestors(revision) - {revision}, revision)
+        clean = self._reach(self._below(revision), revision)
         return self._at_base() if clean is None else self._visit(revision, clean)
 
     # What is wrong
@@ -281,7 +290,7 @@ class Stairway:
             return
         self._refusing[command.target] = error
         before = trail[: trail.index(command)]
-        state = self._graph.state(*(each.target for each in before if each.verb == "upgrade"))
+        state = self._canonical.floor | self._graph.state(*(each.target for each in before if each.verb == "upgrade"))
         found = self._reproducer.reproduce(before, state, (command,), Symptom(error))
         self._findings.append(replace(tell_error(error, found.path), revision=command.target))
 
@@ -309,9 +318,6 @@ class Stairway:
 
     def _describe(self, state: State) -> tuple[str, ...]:
         return tuple(sorted(self._graph.version_heads(state)))
-
-    def _singles(self, state: State) -> Path:
-        return tuple(Command("upgrade", id) for id in self._graph.order if id in state)
 
 
 def _noted(finding: Finding, note: str) -> Finding:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
+from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
@@ -102,8 +103,10 @@ class MigrationTestBase:
     def _walks(
         self, gauntlet: Gauntlet, profile: settings, regressions: Regressions, request: pytest.FixtureRequest
     ) -> tuple[Finding, ...]:
-        paths, name = regressions.paths(), request.node.nodeid
-        walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths)
+        paths, name, known = regressions.paths(), request.node.nodeid, request.getfixturevalue("gauntlet_known")
+        walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths, known)
+        if known is not None:
+            known.certain = walks.transitions is not None or walks.replayed > 0
         notes = [
             f"fixed: {'; '.join(map(str, path))} (its line in {regressions.file.name} can go)" for path in walks.fixed
         ]
@@ -139,5 +142,11 @@ def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
         findings: tuple[Finding, ...] = check(*arguments)
     except NothingToCheck as nothing:
         pytest.skip(f"Nothing to check: {nothing}")
+    known: Known | None = request.getfixturevalue("gauntlet_known")
+    if known is not None:
+        findings = tuple(new for each in findings if (new := known.less(each)) is not None)
     if findings:
-        raise Failure(render(findings, request.config.rootpath), findings)
+        since = request.config.getoption("--gauntlet-since")
+        options = f" --gauntlet-since {since}" if since else ""
+        title = f"Besides {len(known.met)} known faults of the baseline:" if known is not None and known.met else ""
+        raise Failure(render(findings, request.config.rootpath, title, options), findings)

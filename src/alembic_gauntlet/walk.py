@@ -109,6 +109,15 @@ class Explorer:
         """The revision graph."""
         return self._canonical.graph
 
+    @property
+    def floor(self) -> State:
+        """The state where every walk starts."""
+        return self._canonical.floor
+
+    def straight_to(self, state: State) -> Path:
+        """Return the commands that lead from the start straight to a state: one for each head."""
+        return self._canonical.straight_to(state)
+
     def candidates(self, state: State) -> tuple[Command, ...]:
         """Return the commands that a walk may take from a state, the nearest target first; one for each effect."""
         if state not in self._candidates:
@@ -129,7 +138,8 @@ class Explorer:
             after = self.graph.after(state, command)
         except IllegalCommand:
             return False
-        return after != state and all(map(self._reversibility.may_downgrade, state - after))
+        allowed = after >= self.floor and all(map(self._reversibility.may_downgrade, state - after))
+        return after != state and allowed
 
     def _absolute(self, state: State) -> list[Command]:
         order = self.graph.order
@@ -142,7 +152,7 @@ class Explorer:
 
     def state(self, path: Path) -> State:
         """Return the state that a path of legal commands leads to."""
-        state: State = frozenset()
+        state = self.floor
         for command in path:
             state = self.graph.after(state, command)
         return state
