@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from alembic_gauntlet.graph import Command, Graph, State, Step, Verb
+from alembic_gauntlet.graph import Command, Graph, State, Verb
 from strategies.histories import History
 from strategies.operation import Operation
 from strategies.places import Place, Roles
+from strategies.shortest import alembic_revisions, steps
 
 FoundBy = Literal["error", "schema", "session", "rows"]
 """What shows a fault: a command fails; the schema is not the canonical one; something is left in the session; a command
@@ -24,11 +25,13 @@ class PlantedFault:
 
     Attributes:
         kind: one of FAULT_KINDS.
-        revision: the guilty revision; of two that are guilty together, the later one in the path.
+        revision: the guilty revision; of two that are guilty together, the one that the path runs last.
         direction: the function in which the mistake is.
         minimal_path: a shortest path from an empty database. Others of the same length may show the fault, too.
         found_by: what shows it at the end of the path.
         row: an INSERT that has to be run before the last command.
+        sharing: revisions that have a part in it: the victim of a leak, the other of two that are guilty together. A
+            report that blames one of them is no false one.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class PlantedFault:
     minimal_path: Path
     found_by: FoundBy
     row: str | None = None
+    sharing: frozenset[str] = frozenset()
 
     @property
     def minimal_length(self) -> int:
@@ -56,7 +60,12 @@ class Plant:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A kind of fault: where it can be planted, what is planted, and how it is shown."""
+    """A kind of fault: where it can be planted, what is planted, and how it is shown.
+
+    Attributes:
+        guilty: the number of the guilty role; None where several are equally so.
+        sharing: the numbers of the roles that have a part in it.
+    """
 
     kind: str
     place: Place
@@ -64,8 +73,9 @@ class Recipe:
     path: Callable[[Graph, Roles], Path]
     found_by: FoundBy
     direction: Verb
-    guilty: int = -1
+    guilty: int | None = -1
     row: str | None = None
+    sharing: tuple[int, ...] = ()
 
     def applied(self, history: History, roles: Roles) -> History:
         """Return the history with the fault in it."""
@@ -83,14 +93,16 @@ class Recipe:
     def truth(self, graph: Graph, roles: Roles) -> PlantedFault:
         """Return what is known of the fault, planted there."""
         path = self.path(graph, roles)
-        guilty = self._guilty(graph, roles, path)
-        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row)
+        guilty = self._last_run(graph, roles, path) if self.guilty is None else roles[self.guilty]
+        sharing = frozenset(roles[role] for role in self.sharing) - {guilty}
+        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row, sharing)
 
-    def _guilty(self, graph: Graph, roles: Roles, path: Path) -> str:
-        """Return the guilty revision; of two that are equally so, one that the path shows."""
+    def _last_run(self, graph: Graph, roles: Roles, path: Path) -> str:
+        """Return the role that the path runs last, in Alembic's own order."""
+        revisions = alembic_revisions(graph)
         state: State = frozenset()
-        run: set[Step] = set()
+        run: list[str] = []
         for command in path:
-            run |= set(graph.plan(state, command))
+            run += [id for id, verb in steps(revisions, graph, state, command) if verb == self.direction]
             state = graph.after(state, command)
-        return next(role for role in (roles[self.guilty], *roles) if (role, self.direction) in run)
+        return next(id for id in reversed(run) if id in roles)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alembic_gauntlet.graph import Graph
 from strategies.fault import PlantedFault, Recipe
-from strategies.graphs import scripts
+from strategies.graphs import MigrationScript, scripts
 from strategies.histories import History, filled
 from strategies.operations import COMMITTING
 from strategies.places import with_room
@@ -21,20 +21,28 @@ FAULT_KINDS: tuple[str, ...] = tuple(_BY_KIND)
 
 
 def faulty_histories(
-    kind: str | None = None, max_revisions: int = 8, *, max_operations: int = 2
+    kind: str | None = None,
+    max_revisions: int = 8,
+    *,
+    max_operations: int = 2,
+    shapes: st.SearchStrategy[tuple[MigrationScript, ...]] | None = None,
 ) -> st.SearchStrategy[tuple[History, PlantedFault]]:
     """Generate histories that are correct but for one planted fault, of one kind or of any.
 
     Shrinks towards the few revisions that the fault concerns. A history may have up to three revisions more than
-    `max_revisions`, where the graph drawn has no room for the fault.
+    `max_revisions`, where the graph drawn has no room for the fault. `shapes` generates the revisions, if any shape of
+    at most `max_revisions` is not what is wanted.
     """
+    drawn = scripts(1, max_revisions) if shapes is None else shapes
     recipes = st.just(_BY_KIND[kind]) if kind is not None else st.sampled_from(RECIPES)
-    return recipes.flatmap(lambda recipe: _planted(recipe, max_revisions, max_operations))
+    return recipes.flatmap(lambda recipe: _planted(recipe, drawn, max_operations))
 
 
 @st.composite
-def _planted(draw: st.DrawFn, recipe: Recipe, max_revisions: int, max_operations: int) -> tuple[History, PlantedFault]:
-    drawn = with_room(draw(scripts(1, max_revisions)), recipe.place)
+def _planted(
+    draw: st.DrawFn, recipe: Recipe, shapes: st.SearchStrategy[tuple[MigrationScript, ...]], max_operations: int
+) -> tuple[History, PlantedFault]:
+    drawn = with_room(draw(shapes), recipe.place)
     graph = Graph.from_scripts(drawn)
     roles = draw(st.sampled_from(recipe.place(graph)))
     # What is planted in several revisions is to share a transaction in a command that runs them all.

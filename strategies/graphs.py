@@ -1,12 +1,13 @@
 """Strategies for revision graphs, and for commands on them."""
 
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 
 from hypothesis import strategies as st
 
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State, Verb
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = ascii_lowercase + ascii_uppercase
 NONSENSE = ("nothing", "r", "@", "base@head", "a000:b001", "-99", "+0", "nothing@head", "nothing@base", "heads@a000")
 
 
@@ -29,7 +30,7 @@ def graphs(min_size: int = 0, max_size: int = 15, *, redundant: bool = False) ->
 def scripts(
     draw: st.DrawFn, min_size: int = 0, max_size: int = 15, *, redundant: bool = False
 ) -> tuple[MigrationScript, ...]:
-    """Generate histories of `min_size` to `max_size` (at most 26) files, parents first.
+    """Generate histories of `min_size` to `max_size` (at most 52) files, parents first.
 
     They branch, merge two or three revisions, have several bases, branch labels, and `depends_on` by id or by label.
     Ids have four characters and begin with a letter of their own. Shrinks towards one short line of revisions whose ids
@@ -48,6 +49,14 @@ def scripts(
         below[script.revision] = graph.ancestors(script.revision)
         made.append(script)
     return tuple(made)
+
+
+@st.composite
+def lines(draw: st.DrawFn, min_size: int, max_size: int) -> tuple[MigrationScript, ...]:
+    """Generate histories of `min_size` to `max_size` (at most 52) files, each on the one before."""
+    letters = draw(st.permutations(LETTERS[: draw(st.integers(min_size, max_size))]))
+    ids = [f"{letter}{LETTERS.index(letter):03d}" for letter in letters]
+    return tuple(MigrationScript(id, (below,) if below else None) for below, id in zip(["", *ids], ids, strict=False))
 
 
 @st.composite

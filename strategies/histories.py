@@ -92,7 +92,7 @@ def histories(
     """Generate correct histories: branches, merges, several bases, `depends_on`, some fifty kinds of operations.
 
     Args:
-        max_revisions: at most so many revisions, 26 or less.
+        max_revisions: at most so many revisions, 52 or less.
         min_revisions: at least so many.
         max_operations: at most so many operations in one revision.
         on_any_rows: only operations that work, up and down, whatever rows the tables hold.
