@@ -158,7 +158,7 @@ class Baseline:
             self.file.write_text("\n".join([_HEADER.rstrip(), *blocks]) + "\n")
         except OSError as error:
             raise GauntletError(f"The baseline {self.file} cannot be written: {error.strerror}.") from error
-        return sum(map(len, sections.values()))
+        return len({fault.key for found in sections.values() for fault in found})
 
 
 def _counted(count: int, noun: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,12 +56,16 @@ class Walks:
         fixed: the replayed paths that show nothing any more.
         replayed: how many paths of the past were replayed.
         transitions: how many transitions the state graph has, where all were taken; None where they were too many.
+        is_cut_short: whether the random walks ended before the profile's examples, since they had run many revisions.
+        only_upgrades: whether no downgrade may be run, as the settings declare it.
     """
 
     findings: tuple[Finding, ...]
     fixed: tuple[tuple[Command, ...], ...] = ()
     replayed: int = 0
     transitions: int | None = None
+    is_cut_short: bool = False
+    only_upgrades: bool = False
 
 
 class Gauntlet:
@@ -99,6 +103,10 @@ class Gauntlet:
             self._recent = Canonical(server, self._runner, self.settings, prepare, self._revision(since))
         self._head: Sandbox | CommandError | None = None
         self._head_order: Sequence[str] = ()
+
+    def on_command(self, callback: Callable[[Coverage], None]) -> None:
+        """Call `callback` after each Alembic command, with what has been run since the last `take_coverage`."""
+        self._runner.on_command = callback
 
     def take_coverage(self) -> Coverage:
         """Return what has been run since the last call."""
@@ -246,7 +254,7 @@ class Gauntlet:
             baseline: faults that are known, and left aside.
 
         Raises:
-            NothingToCheck: there are no revisions, or none above `since`.
+            NothingToCheck: there are no revisions, or none above `since`; or the profile lets nothing be run.
         """
         self._require_recent()
         with closing(self._explorer(self._recent)) as explorer:
@@ -260,8 +268,14 @@ class Gauntlet:
             while baseline is not None and new:
                 new = self._walked(walker.knowing(found + walked), name, profile, max_commands)
                 walked += new
+            cut_short = explorer.is_spent(())
+            if explorer.is_unused:
+                raise NothingToCheck("the Hypothesis profile leaves no phase that walks")
         fixed = tuple(path for path, shown in replayed.items() if not shown)
-        return Walks(tuple(map(self._from_empty, found + walked)), fixed, len(replayed), every)
+        may_downgrade = self._reversibility().may_downgrade
+        only_upgrades = not any(map(may_downgrade, self._graph.full - self._recent.floor))
+        found = list(map(self._from_empty, found + walked))
+        return Walks(tuple(found), fixed, len(replayed), every, cut_short, only_upgrades)
 
     def _walked(self, walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
         """Walk at random; return each new fault with its minimal path, the shortest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +19,8 @@ class Leftover:
     after: str
 
 
+_Session = dict[str, tuple[str, str]]
+
 _SESSION = """\
 SELECT 'setting ' || name, setting, reset_val FROM pg_settings WHERE source = 'session'
 UNION ALL SELECT 'role', current_user::text, session_user::text
@@ -28,20 +30,38 @@ UNION ALL SELECT concat_ws(' ', 'advisory lock', classid, objid), 'held', 'not h
     WHERE locktype = 'advisory' AND pid = pg_backend_pid()"""
 
 
-def watched(steps: Iterable[Any], context: MigrationContext, leftovers: list[Leftover]) -> Iterator[Any]:
-    """Yield the steps; compare the session before and after each."""
-    before = _session(context)
-    for step in steps:
-        yield step
+@dataclass
+class Watch:
+    """What is found on the session of one command.
+
+    Attributes:
+        each: look after each revision, which takes its time; else after the last, and leave open which it was.
+    """
+
+    each: bool = False
+    found: list[Leftover] = field(default_factory=list)
+
+    def over(self, steps: Iterable[Any], context: MigrationContext) -> Iterator[Any]:
+        """Yield the steps; compare the session before and after."""
+        before, last = _session(context), None
+        for step in steps:
+            yield step
+            last = step.revision.revision
+            if self.each:
+                before = self._compare(last, before, context)
+        if last is not None and not self.each:
+            self._compare(last, before, context)
+
+    def _compare(self, revision: str, before: _Session, context: MigrationContext) -> _Session:
         after = _session(context)
         for name in sorted(before.keys() | after.keys()):
             was, now = (found.get(name) or (before.get(name) or after[name])[1:] * 2 for found in (before, after))
             if was[0] != now[0]:
-                leftovers.append(Leftover(step.revision.revision, name, was[0], now[0]))
-        before = after
+                self.found.append(Leftover(revision, name, was[0], now[0]))
+        return after
 
 
-def _session(context: MigrationContext) -> dict[str, tuple[str, str]]:
+def _session(context: MigrationContext) -> _Session:
     """Return what would change the next revision, by name: its value, and the value without it."""
     connection = context.connection
     assert connection is not None

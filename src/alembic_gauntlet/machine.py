@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -16,6 +17,9 @@ from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.invariants import Invariant
 from alembic_gauntlet.walk import Explorer, Observation, Path
+
+_REVISIONS = 10
+"""Walks run so many revisions for each command that they may take: on a long history they take fewer commands."""
 
 Signature = tuple[str, str | None, str]
 """What tells one fault from another: the invariant, the guilty revision, and the direction."""
@@ -205,7 +209,26 @@ class WalkMachine(RuleBasedStateMachine):
         explorer = self.walker.explorer
         candidates = explorer.candidates(explorer.state(self.path))
         if candidates:
-            self.path = self.walker.step(self.path, data.draw(st.sampled_from(candidates)))
+            self._take(candidates[data.draw(_nearest(len(candidates)))])
+
+    def _take(self, command: Command) -> None:
+        explorer = self.walker.explorer
+        if explorer.is_spent((*self.path, command)):
+            # Nothing more is run, but Hypothesis has to see the same choices after the same walk.
+            self.path = (*self.path, command)
+            return
+        try:
+            self.path = self.walker.step(self.path, command)
+        except Failure:
+            explorer.limit(math.inf)  # shrinking it is worth any number
+            raise
+
+
+def _nearest(count: int) -> st.SearchStrategy[int]:
+    """Choose one of so many places, those of each order of magnitude as often: near targets come up most."""
+    last = count.bit_length() - 1
+    magnitudes = st.integers(0, last)
+    return magnitudes.flatmap(lambda each: st.integers(2**each - 1, min(2 ** (each + 1) - 2, count - 1)))
 
 
 def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
@@ -219,6 +242,7 @@ def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> lis
     """
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
+    walker.explorer.limit(profile.max_examples * max_commands * _REVISIONS)
     machine = type(f"Walk of {name}", (WalkMachine,), {"walker": walker})
     limited = settings(profile, stateful_step_count=max_commands)
     return _collected(lambda: run_state_machine_as_test(machine, settings=limited))

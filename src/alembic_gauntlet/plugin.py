@@ -22,6 +22,7 @@ from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Failure, Finding
 from alembic_gauntlet.graph import parse_commands
+from alembic_gauntlet.progress import Progress
 from alembic_gauntlet.report import Report
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ URL_ENV = "GAUNTLET_DATABASE_URL"
 _REPORT = pytest.StashKey[Report]()
 _SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
 _PROBLEMS = pytest.StashKey[list[str]]()
+_PROGRESS = pytest.StashKey[Progress]()
+_RUNNING = pytest.StashKey["Gauntlet"]()
 _BASELINE = pytest.StashKey[Baseline]()
 _KNOWN = pytest.StashKey[Known]()
 
@@ -147,7 +150,11 @@ def gauntlet(
     """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
     __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
     since = request.config.getoption("--gauntlet-since")
-    return gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
+    gauntlet = gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
+    progress = request.config.stash[_PROGRESS] = Progress(request.config)
+    gauntlet.on_command(progress.show)
+    request.config.stash[_RUNNING] = gauntlet
+    return gauntlet
 
 
 @pytest.fixture
@@ -173,6 +180,7 @@ def pytest_runtest_makereport(
     """Show a failure of the gauntlet as its own message, and pass on what it found."""
     outcome: Any = yield
     report: pytest.TestReport = outcome.get_result()
+    _clear_progress(item.config)
     error = call.excinfo.value if call.excinfo is not None else None
     findings: tuple[Finding, ...] = ()
     if isinstance(error, Failure):
@@ -193,6 +201,12 @@ def pytest_runtest_makereport(
             "coverage": coverage.to_json(),
             "baseline": _against_baseline(item, error, findings),
         }
+
+
+def _clear_progress(config: pytest.Config) -> None:
+    progress = config.stash.get(_PROGRESS, None)
+    if progress is not None:
+        progress.clear()
 
 
 def _against_baseline(
@@ -267,14 +281,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Say what walks have covered, which past failures are mended, and what became of the reports."""
     report, problems = config.stash[_REPORT], config.stash[_PROBLEMS]
     if report.notes:
-        counts = report.coverage.summary()
         terminalreporter.section("alembic-gauntlet")
         for note in dict.fromkeys(report.notes):
             terminalreporter.write_line(note)
-        terminalreporter.write_line(
-            f"of {counts['revisions']} revisions {counts['upgraded']} upgraded and {counts['downgraded']} downgraded, "
-            f"{counts['states']} states, {counts['commands']} commands"
-        )
+        terminalreporter.write_line(f"{report.coverage.commands} commands; {report.coverage}")
     for problem in problems:
         terminalreporter.write_line(problem, red=True)
 
@@ -282,9 +292,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 class _Collector:
     """Gathers what the tests found, in the controller."""
 
-    def __init__(self, report: Report, baseline: Baseline | None) -> None:
-        self._report = report
-        self._baseline = baseline
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._report = config.stash[_REPORT]
+        self._baseline = config.stash.get(_BASELINE, None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = getattr(report, "gauntlet", None)
@@ -298,9 +309,16 @@ class _Collector:
     def _record(self, test: str, baseline: Baseline, found: Any, met: Any, certain: bool) -> None:
         baseline.record(test, [Fault(*each) for each in found], [Fault(*each) for each in met], certain)
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """Count what the interrupted test has covered; there will be no report of it."""
+        _clear_progress(self._config)
+        running = self._config.stash.get(_RUNNING, None)
+        coverage = Coverage() if running is None else running.take_coverage()
+        if coverage.commands:
+            self._report.coverage.merge(coverage)
+            self._report.notes.append("interrupted; by then:")
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin to gather."""
-    stash = session.config.stash
-    collector = _Collector(stash[_REPORT], stash.get(_BASELINE, None))
-    session.config.pluginmanager.register(collector, "gauntlet-collector")
+    session.config.pluginmanager.register(_Collector(session.config), "gauntlet-collector")

@@ -27,7 +27,7 @@ from alembic_gauntlet.delivery import Delivery, connectable, deliveries
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, Verb
 from alembic_gauntlet.guard import Guard, GuardError, guarded
-from alembic_gauntlet.leftovers import Leftover, watched
+from alembic_gauntlet.leftovers import Watch
 from alembic_gauntlet.process import environment, logging_kept, without_running_loop
 
 Work = Callable[[Any, MigrationContext], Iterable[Any]]
@@ -58,6 +58,7 @@ class _Progress:
     """Which revision is running. `step` is that of the last one started; `done` once its function has returned."""
 
     def __init__(self) -> None:
+        self.heads: tuple[str, ...] = ()
         self.revisions: list[str] = []
         self.done = True
 
@@ -85,6 +86,7 @@ class Runner:
         self.script = load_script(config)
         self.graph = Graph.from_scripts(self.script)
         self.coverage = Coverage(revisions=set(self.graph.order))
+        self.on_command: Callable[[Coverage], None] = lambda coverage: None
         self._url_env = url_env
         self._delivery: Delivery | None = None
 
@@ -110,10 +112,10 @@ class Runner:
                     return options
         raise self._broken_env(errors)
 
-    def run(self, sandbox: Sandbox, command: Command, leftovers: list[Leftover] | None = None) -> Outcome:
+    def run(self, sandbox: Sandbox, command: Command, watch: Watch | None = None) -> Outcome:
         """Run one command to its end. A failure of a migration is in the outcome, not raised.
 
-        Where a list `leftovers` is given, the session is looked at after each revision, and what is found added to it.
+        `watch` looks at the session that the command runs in.
 
         Raises:
             GauntletError: env.py reached for a database that is not the sandbox.
@@ -122,9 +124,9 @@ class Runner:
         plan = self.script._upgrade_revs if command.verb == "upgrade" else self.script._downgrade_revs
 
         def work(heads: Any, context: MigrationContext) -> Iterable[Any]:
-            self.coverage.see(heads)
+            progress.heads = heads
             steps = progress.follow(plan(command.target, heads))
-            return steps if leftovers is None else watched(steps, context, leftovers)
+            return steps if watch is None else watch.over(steps, context)
 
         error = None
         try:
@@ -138,9 +140,13 @@ class Runner:
 
     def _count(self, command: Command, progress: _Progress, succeeded: bool) -> None:
         self.coverage.commands += 1
+        self.coverage.see(progress.heads)
         if succeeded:
+            if len(progress.revisions) > 1:
+                self.coverage.jumps.add((str(command), *sorted(progress.heads)))
             upgrade = command.verb == "upgrade"
             (self.coverage.upgraded if upgrade else self.coverage.downgraded).update(progress.revisions)
+        self.on_command(self.coverage)
 
     def inside(
         self, sandbox: Sandbox, work: Work, *, configure: Mapping[str, Any] | None = None, **options: Any

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import psycopg
 import pytest
 from alembic.config import Config
 from hypothesis import settings
+from hypothesis.statistics import collector, describe_statistics
 from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
-from alembic_gauntlet.gauntlet import Gauntlet
+from alembic_gauntlet.gauntlet import Gauntlet, Walks
 from alembic_gauntlet.graph import parse_commands
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.naming import DEFAULTS
@@ -104,15 +106,11 @@ class MigrationTestBase:
         self, gauntlet: Gauntlet, profile: settings, regressions: Regressions, request: pytest.FixtureRequest
     ) -> tuple[Finding, ...]:
         paths, name, known = regressions.paths(), request.node.nodeid, request.getfixturevalue("gauntlet_known")
-        walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths, known)
+        with _statistics(request.node):
+            walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths, known)
         if known is not None:
             known.certain = walks.transitions is not None or walks.replayed > 0
-        notes = [
-            f"fixed: {'; '.join(map(str, path))} (its line in {regressions.file.name} can go)" for path in walks.fixed
-        ]
-        if walks.transitions is not None:
-            notes.append(f"every transition of the revision graph was taken: {walks.transitions}")
-        request.node.user_properties += [("gauntlet", note) for note in notes]
+        request.node.user_properties += [("gauntlet", note) for note in _notes(walks, regressions.file.name)]
         regressions.add(walks.findings)
         return walks.findings
 
@@ -134,6 +132,30 @@ def settings_of(test_class: type | None) -> Settings:
         if getattr(test_class, name, default) is not default
     }
     return Settings(**declared, naming=naming)
+
+
+def _notes(walks: Walks, file: str) -> Iterator[str]:
+    """Yield what there is to say of walks besides their findings."""
+    for path in walks.fixed:
+        yield f"fixed: {'; '.join(map(str, path))} (its line in {file} can go)"
+    if walks.transitions is not None:
+        yield f"every transition of the revision graph was taken: {walks.transitions}"
+    if walks.is_cut_short:
+        yield "the walks ended early, having run many revisions: --hypothesis-profile gauntlet-nightly goes further"
+    if walks.only_upgrades:
+        yield "no revision may be downgraded, as the test class declares: the walks have taken upgrades alone"
+
+
+@contextmanager
+def _statistics(item: pytest.Item) -> Iterator[None]:
+    """Have `--hypothesis-show-statistics` show the walks, as Hypothesis' own plugin does it for its tests."""
+
+    def note(statistics: Any) -> None:
+        statistics["nodeid"] = item.nodeid
+        item.hypothesis_statistics = describe_statistics(statistics)  # type: ignore[attr-defined]
+
+    with collector.with_value(note):  # type: ignore[arg-type]
+        yield
 
 
 def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:

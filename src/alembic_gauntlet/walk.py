@@ -7,6 +7,7 @@ suffixes run, on a clone of the nearest checkpoint.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.diff import Change, diff
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
-from alembic_gauntlet.leftovers import Leftover
+from alembic_gauntlet.leftovers import Leftover, Watch
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key
 from alembic_gauntlet.settings import Reversibility
@@ -102,7 +103,7 @@ class Explorer:
         self._checkpoints: OrderedDict[Path, Sandbox] = OrderedDict()
         self._live: tuple[Path, Sandbox] | None = None
         self._candidates: dict[State, tuple[Command, ...]] = {}
-        self.transitions: set[tuple[State, State]] = set()
+        self._left: float = math.inf
 
     @property
     def graph(self) -> Graph:
@@ -163,6 +164,19 @@ class Explorer:
             self._seen[path] = self._run(path)
         return self._seen[path]
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing has been run."""
+        return not self._seen
+
+    def limit(self, revisions: float) -> None:
+        """Let `is_spent` say when so many more revisions have been run."""
+        self._left = revisions
+
+    def is_spent(self, path: Path) -> bool:
+        """Whether it takes more revisions to observe a path than are left."""
+        return self._left <= 0 and path not in self._seen
+
     def _run(self, path: Path) -> Observation:
         before = self.state(path[:-1])
         sandbox = self._standing_at(path[:-1])
@@ -173,14 +187,14 @@ class Explorer:
             raise
         if observation.error is None:
             self._go_on_from(path, sandbox)
-            self.transitions.add((before, observation.after))
         else:
             sandbox.drop()
         return observation
 
     def _observed(self, sandbox: Sandbox, path: Path, before: State, after: State) -> Observation:
-        leftovers: list[Leftover] = []
-        outcome = self._runner.run(sandbox, path[-1], leftovers)
+        watch = Watch()
+        outcome = self._runner.run(sandbox, path[-1], watch)
+        self._left -= len(outcome.revisions)
         inherited = self._differing(path[:-1])
         changes = () if outcome.error else self._changes(sandbox, after, inherited)
         faulty = outcome.error is not None or bool(changes)
@@ -199,11 +213,20 @@ class Explorer:
             locations=self._locations({*outcome.revisions, *guilty.values()}, path[-1].verb),
             rows=self._canonical.rows(sandbox) if outcome.error is None else frozenset(),
             expected_rows=self.graph.version_heads(after),
-            leftovers=tuple(leftovers),
+            leftovers=self._leftovers(path, outcome, watch),
             one_by_one=None if singly is None else singly.passes,
             spoilers=frozenset(singly.guilty.values()) if singly else frozenset(),
             astray=self._is_astray(path[:-1]),
         )
+
+    def _leftovers(self, path: Path, outcome: Outcome, watch: Watch) -> tuple[Leftover, ...]:
+        """Return what is left on the session, and by which revision: looked for only where there may be something."""
+        if len(outcome.revisions) > 1 and (watch.found or outcome.error):
+            closer = Watch(each=True)
+            with self._standing_at(path[:-1]) as sandbox:
+                self._runner.run(sandbox, path[-1], closer)
+            return tuple(closer.found)
+        return tuple(watch.found)
 
     def _differing(self, path: Path) -> frozenset[Key]:
         if not path:

@@ -15,7 +15,7 @@ from alembic_gauntlet.settings import Settings
 
 
 @contextmanager
-def open_gauntlet(project: Any, prepare: Any = None, **settings: Any) -> Iterator[Gauntlet]:
+def open_gauntlet(project: Any, prepare: Any = None, since: str | None = None, **settings: Any) -> Iterator[Gauntlet]:
     """Open the gauntlet of a project on the shared server, where clones are cheap."""
     config = Config(str(project.path / "alembic.ini"))
     with (
@@ -23,7 +23,7 @@ def open_gauntlet(project: Any, prepare: Any = None, **settings: Any) -> Iterato
         Server(project.server.url, throwaway=True) as server,
     ):
         patch.chdir(project.path)
-        with Gauntlet(config, server, Settings(**settings), prepare) as gauntlet:
+        with Gauntlet(config, server, Settings(**settings), prepare, since) as gauntlet:
             yield gauntlet
 
 

@@ -1,0 +1,56 @@
+"""A line on the terminal while a test runs: how much has been run by now, and how fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from alembic_gauntlet.coverage import Coverage
+
+_EVERY = 0.2
+"""Seconds between two lines: to write one, pytest's capturing is suspended for a moment."""
+
+_SAVE, _RESTORE, _CLEAR = "\x1b7", "\x1b8", "\x1b[K"
+
+
+class Progress:
+    """Written behind what pytest has written on the line, and removed at the end of the test.
+
+    Args:
+        config: pytest's; on anything but a terminal nothing is written.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        terminal: Any = config.pluginmanager.getplugin("terminalreporter")
+        is_terminal = terminal is not None and bool(terminal.isatty)
+        self._is_on = is_terminal and os.environ.get("TERM", "dumb") != "dumb" and config.getoption("verbose") >= 0
+        self._config = config
+        self._began = self._written = time.monotonic()
+        self._is_shown = False
+
+    def show(self, coverage: Coverage) -> None:
+        """Show what has been covered, unless that was done a moment ago."""
+        now = time.monotonic()
+        if self._is_on and now - self._written >= _EVERY:
+            self._written, self._is_shown = now, True
+            writer = self._config.get_terminal_writer()
+            room = writer.fullwidth - writer.width_of_current_line - 1
+            text = f" {coverage.commands} commands, {coverage.commands / (now - self._began):.0f} a second; {coverage}"
+            self._write(f"{_SAVE}{text[: max(0, room)]}{_CLEAR}{_RESTORE}")
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._is_shown:
+            self._write(_CLEAR)
+            self._is_shown = False
+
+    def _write(self, text: str) -> None:
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            sys.stdout.write(text)
+            sys.stdout.flush()
