@@ -30,7 +30,7 @@ class PlantedFault:
         minimal_path: a shortest path from an empty database. Others of the same length may show the fault, too.
         found_by: what shows it at the end of the path.
         row: an INSERT that has to be run before the last command.
-        sharing: revisions that have a part in it: the victim of a leak, the other of two that are guilty together. A
+        sharing: revisions that have a part in it: whatever a leak reaches, the other of two that are guilty together. A
             report that blames one of them is no false one.
     """
 
@@ -63,8 +63,8 @@ class Recipe:
     """A kind of fault: where it can be planted, what is planted, and how it is shown.
 
     Attributes:
-        guilty: the number of the guilty role; None where several are equally so.
-        sharing: the numbers of the roles that have a part in it.
+        guilty: the number of the guilty role; None where all of them are equally so.
+        leaks: the fault reaches whatever runs after the guilty revision in the same command.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Recipe:
     direction: Verb
     guilty: int | None = -1
     row: str | None = None
-    sharing: tuple[int, ...] = ()
+    leaks: bool = False
 
     def applied(self, history: History, roles: Roles) -> History:
         """Return the history with the fault in it."""
@@ -94,8 +94,16 @@ class Recipe:
         """Return what is known of the fault, planted there."""
         path = self.path(graph, roles)
         guilty = self._last_run(graph, roles, path) if self.guilty is None else roles[self.guilty]
-        sharing = frozenset(roles[role] for role in self.sharing) - {guilty}
-        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row, sharing)
+        sharing = frozenset(roles) if self.guilty is None else frozenset()
+        if self.leaks:
+            sharing = frozenset(graph.order) - self._before(graph, guilty)
+        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row, sharing - {guilty})
+
+    def _before(self, graph: Graph, revision: str) -> State:
+        """Return what never runs after a revision in one command."""
+        if self.direction == "upgrade":
+            return graph.ancestors(revision)
+        return frozenset(id for id in graph.order if revision in graph.ancestors(id))
 
     def _last_run(self, graph: Graph, roles: Roles, path: Path) -> str:
         """Return the role that the path runs last, in Alembic's own order."""

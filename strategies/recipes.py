@@ -248,7 +248,7 @@ def _leaking(
     """The lower revision leaves a setting to the upper one, in a command that runs both."""
     undo_victim = sql(_DROP_TABLE) if undo_victim is None else undo_victim
     plants = (Plant(0, lines(made, sql(leak)), undo), Plant(1, victim, undo_victim, first=True))
-    return Recipe(kind, adjacent, plants, _up, found_by, "upgrade", guilty=0, sharing=(1,))
+    return Recipe(kind, adjacent, plants, _up, found_by, "upgrade", guilty=0, leaks=True)
 
 
 _SCHEMA = sql("CREATE SCHEMA planted_schema")
@@ -308,7 +308,7 @@ _TOGETHER = (
         _down_to_the_lowest,
         "schema",
         "downgrade",
-        sharing=(1,),
+        leaks=True,
     ),
     Recipe(
         "pending trigger events",
@@ -437,7 +437,6 @@ _BRANCHES = (
         "schema",
         "upgrade",
         guilty=None,
-        sharing=(0, 1),
     ),
     Recipe(
         "shared by branches",
@@ -450,7 +449,6 @@ _BRANCHES = (
         "schema",
         "downgrade",
         guilty=None,
-        sharing=(0, 1),
     ),
 )
 
