@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -23,14 +23,15 @@ from alembic_gauntlet.descent import Descent, tell_unreachable
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, NothingToCheck
-from alembic_gauntlet.graph import Command, IllegalCommand
+from alembic_gauntlet.graph import Command
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
-from alembic_gauntlet.machine import Signature, Walker, count_transitions, exhaust, minimised, replay, signature, walk
+from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.settings import Reversibility, Settings
 from alembic_gauntlet.stairway import Stairway
 from alembic_gauntlet.tell import tell_error
 from alembic_gauntlet.walk import Explorer
+from alembic_gauntlet.walks import Plan, Walks, take_walks
 
 _NO_METADATA = """\
 No models to compare the migrations with: env.py passes no target_metadata to context.configure.
@@ -45,27 +46,6 @@ _SHARED_TRANSACTION = """\
 One revision per command passes: it fails only where these revisions run in one command, and so in one transaction.
 Remedies: `with op.get_context().autocommit_block():` around the statement that has to be committed first, or
 `transaction_per_migration=True` in env.py's context.configure."""
-
-
-@dataclass(frozen=True)
-class Walks:
-    """What came of walks.
-
-    Attributes:
-        findings: each distinct fault.
-        fixed: the replayed paths that show nothing any more.
-        replayed: how many paths of the past were replayed.
-        transitions: how many transitions the state graph has, where all were taken; None where they were too many.
-        is_cut_short: whether the random walks ended before the profile's examples, since they had run many revisions.
-        only_upgrades: whether no downgrade may be run, as the settings declare it.
-    """
-
-    findings: tuple[Finding, ...]
-    fixed: tuple[tuple[Command, ...], ...] = ()
-    replayed: int = 0
-    transitions: int | None = None
-    is_cut_short: bool = False
-    only_upgrades: bool = False
 
 
 class Gauntlet:
@@ -257,51 +237,9 @@ class Gauntlet:
             NothingToCheck: there are no revisions, or none above `since`; or the profile lets nothing be run.
         """
         self._require_recent()
+        plan = Plan(profile, max_commands, name, paths, baseline)
         with closing(self._explorer(self._recent)) as explorer:
-            walker = Walker(explorer, invariants, baseline=baseline or Known())
-            replayed = {path: shown for path in paths if (shown := self._replayed(walker, path)) is not None}
-            found = self._new(walker, (each for shown in replayed.values() for each in shown))
-            every = count_transitions(explorer, profile.max_examples * max_commands)
-            if every is not None:
-                found += exhaust(walker.knowing(found))
-            new = walked = self._walked(walker.knowing(found), name, profile, max_commands)
-            while baseline is not None and new:
-                new = self._walked(walker.knowing(found + walked), name, profile, max_commands)
-                walked += new
-            cut_short = explorer.is_spent(())
-            if explorer.is_unused:
-                raise NothingToCheck("the Hypothesis profile leaves no phase that walks")
-        fixed = tuple(path for path, shown in replayed.items() if not shown)
-        may_downgrade = self._reversibility().may_downgrade
-        only_upgrades = not any(map(may_downgrade, self._graph.full - self._recent.floor))
-        found = list(map(self._from_empty, found + walked))
-        return Walks(tuple(found), fixed, len(replayed), every, cut_short, only_upgrades)
-
-    def _walked(self, walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
-        """Walk at random; return each new fault with its minimal path, the shortest first."""
-        found = [minimised(walker, finding) for finding in walk(walker, name, profile, max_commands)]
-        return self._new(walker, sorted(found, key=lambda each: len(each.path)))
-
-    def _replayed(self, walker: Walker, path: tuple[Command, ...]) -> list[Finding] | None:
-        """Return what a path of the past shows, known or not; None where it does not begin as the walks do.
-
-        A path whose revisions are no longer there shows nothing.
-        """
-        start = self._recent.start
-        if path[: len(start)] != start:
-            return None
-        try:
-            return replay(Walker(walker.explorer, walker.invariants), path[len(start) :])
-        except IllegalCommand:
-            return []
-
-    def _new(self, walker: Walker, findings: Iterable[Finding]) -> list[Finding]:
-        """Return each distinct fault that neither the walker nor its baseline knows."""
-        distinct: dict[Signature, Finding] = {}
-        for finding in findings:
-            distinct.setdefault(signature(finding), finding)
-        new = (walker.baseline.less(each) for key, each in distinct.items() if key not in walker.known)
-        return [each for each in new if each is not None]
+            return take_walks(Walker(explorer, invariants), plan, self._recent.start)
 
     def close(self) -> None:
         """Drop the databases that are kept between checks."""

@@ -147,6 +147,25 @@ def clean_session(seen: Observation) -> None:
         raise _kind(SessionNotClean, finding)(finding)
 
 
+def broken(invariant: Invariant, seen: Observation) -> Failure | None:
+    """Return how an invariant does not hold; None where it does.
+
+    A function of the user's own may raise a plain AssertionError: its name is then the invariant's id.
+    """
+    try:
+        invariant(seen)
+    except Failure as failure:
+        return failure
+    except AssertionError as error:
+        name = getattr(invariant, "__name__", type(invariant).__name__).replace("_", "-")
+        told = str(error).partition("\n")[0]  # pytest's rewriting shows all values behind it
+        message = f"After `{seen.command.shell()}` {name} does not hold:\n    {told}"
+        own = type(name, (Broken,), {"invariant": name})
+        finding = Finding(name, message, seen.path, about=told)
+        return _kind(own, finding)(finding)
+    return None
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     command_succeeds,
     transaction_granularity,

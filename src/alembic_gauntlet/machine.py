@@ -15,7 +15,7 @@ from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, State
-from alembic_gauntlet.invariants import Invariant
+from alembic_gauntlet.invariants import Invariant, broken
 from alembic_gauntlet.walk import Explorer, Observation, Path
 
 _REVISIONS = 10
@@ -94,11 +94,10 @@ class Walker:
             return
         unknown = self._without_baseline(_without(known, seen))
         for invariant in self.invariants:
-            try:
-                invariant(unknown)
-            except Failure as failure:
-                if any(signature(each) not in known and self.baseline.less(each) for each in failure.findings):
-                    yield failure
+            failure = broken(invariant, unknown)
+            new = failure.findings if failure is not None else ()
+            if failure is not None and any(signature(each) not in known and self.baseline.less(each) for each in new):
+                yield failure
 
     def _without_baseline(self, seen: Observation) -> Observation:
         """Leave out the changes that the baseline knows, so that they hide no other."""

@@ -17,13 +17,14 @@ from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
-from alembic_gauntlet.gauntlet import Gauntlet, Walks
+from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.graph import parse_commands
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.naming import DEFAULTS
 from alembic_gauntlet.regressions import Regressions
 from alembic_gauntlet.report import render
 from alembic_gauntlet.settings import Settings
+from alembic_gauntlet.walks import Walks
 
 Models = MetaData | Sequence[MetaData] | None
 

@@ -20,7 +20,7 @@ from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
 from alembic_gauntlet.leftovers import Leftover, Watch
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
-from alembic_gauntlet.schema import Key
+from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Reversibility
 
 Path = tuple[Command, ...]
@@ -47,6 +47,7 @@ class Observation:
         one_by_one: whether the same revisions, one per command, lead to the canonical schema; None where that was
             not tried: a single revision, or nothing wrong.
         spoilers: the revisions after which, one per command, the schema first differs.
+        schema: what is there now; None where the command has failed.
         astray: the path has passed a state that no fresh upgrade leads to, so that nothing judges what comes after.
     """
 
@@ -55,6 +56,7 @@ class Observation:
     after: State
     error: CommandError | None = None
     revisions: tuple[str, ...] = ()
+    schema: Schema | None = None
     changes: tuple[Change, ...] = ()
     inherited: frozenset[Key] = frozenset()
     stained: bool = False
@@ -142,6 +144,11 @@ class Explorer:
         allowed = after >= self.floor and all(map(self._reversibility.may_downgrade, state - after))
         return after != state and allowed
 
+    @property
+    def may_downgrade_anything(self) -> bool:
+        """Whether any revision above the start may be downgraded, as the settings declare it."""
+        return any(map(self._reversibility.may_downgrade, self.graph.full - self.floor))
+
     def _absolute(self, state: State) -> list[Command]:
         order = self.graph.order
         ups = [Command("upgrade", id) for id in order if id not in state]
@@ -196,7 +203,8 @@ class Explorer:
         outcome = self._runner.run(sandbox, path[-1], watch)
         self._left -= len(outcome.revisions)
         inherited = self._differing(path[:-1])
-        changes = () if outcome.error else self._changes(sandbox, after, inherited)
+        schema = None if outcome.error else self._read(sandbox, after)
+        changes = () if schema is None else self._changes(schema, after, inherited)
         faulty = outcome.error is not None or bool(changes)
         singly = self._one_by_one(path, before, inherited) if faulty else None
         guilty = self._guilty(changes, outcome, singly)
@@ -206,6 +214,7 @@ class Explorer:
             after=after,
             error=outcome.error,
             revisions=outcome.revisions,
+            schema=schema,
             changes=changes,
             inherited=inherited,
             stained=bool(path[:-1]) and not self.observe(path[:-1]).is_clean,
@@ -248,10 +257,19 @@ class Explorer:
     def _locations(self, revisions: set[str], function: str) -> Mapping[str, Location]:
         return {revision: self._runner.location(revision, function) for revision in revisions}
 
-    def _changes(self, sandbox: Sandbox, state: State, inherited: frozenset[Key]) -> tuple[Change, ...]:
-        """Return how the schema differs from the expected one; not at all where nothing else leads to the state."""
+    def _read(self, sandbox: Sandbox, state: State) -> Schema:
+        """Return the schema of a sandbox: the expected one itself where they are equal, since many are kept."""
+        schema = self._canonical.read(sandbox)
         try:
-            found = diff(self._canonical.expected(state), self._canonical.read(sandbox))
+            expected = self._canonical.expected(state)
+        except Unreachable:
+            return schema
+        return expected if schema == expected else schema
+
+    def _changes(self, schema: Schema, state: State, inherited: frozenset[Key] = frozenset()) -> tuple[Change, ...]:
+        """Return how a schema differs from the expected one; not at all where nothing else leads to the state."""
+        try:
+            found = diff(self._canonical.expected(state), schema)
         except Unreachable:
             return ()
         return tuple(change for change in found if (change.kind, change.name) not in inherited)
@@ -286,7 +304,7 @@ class Explorer:
                 if step is None or self._runner.run(sandbox, step).error is not None:
                     return _Singly(False, guilty)
                 state = self.graph.after(state, step)
-                changes = self._changes(sandbox, state, inherited)
+                changes = self._changes(self._canonical.read(sandbox), state, inherited)
                 for change in changes:
                     guilty.setdefault((change.kind, change.name), revision)
             return _Singly(not changes, guilty)

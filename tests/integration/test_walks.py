@@ -104,6 +104,24 @@ class Noted:
             raise NoAddresses(Finding("", "There are addresses.", observation.path, "c10"))
 
 
+def no_sequences(seen: Observation) -> None:
+    """No table counts by a sequence."""
+    assert seen.schema is None or not list(seen.schema.of_kind("sequence")), "a sequence"
+
+
+def test_plain_assertion_over_the_schema_is_an_invariant(project) -> None:
+    """A function that asserts something of the schema after the command is enough: its name is the id."""
+    project.table("a1", None, "users")
+    project.revision("a2", "a1", "op.execute('CREATE SEQUENCE s')", "op.execute('DROP SEQUENCE s')")
+    project.table("a3", "a2", "orders")
+    project.edit("migrations/versions/a1_.py", "sa.Integer)", "sa.Integer, autoincrement=False)")
+    project.edit("migrations/versions/a3_.py", "sa.Integer)", "sa.Integer, autoincrement=False)")
+    with open_gauntlet(project) as gauntlet:
+        (found,) = gauntlet.walks(QUICK, 12, "test", (*INVARIANTS, no_sequences)).findings
+    assert (found.invariant, paths([found])) == ("no-sequences", ["upgrade a2"])
+    assert found.message == "After `alembic upgrade a2` no-sequences does not hold:\n    a sequence"
+
+
 class NoAddresses(Broken):
     invariant = "no-addresses"
 

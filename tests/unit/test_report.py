@@ -132,9 +132,10 @@ def test_drift_is_told_from_both_sides() -> None:
 def test_report_file_has_the_fixed_format(tmp_path: Path) -> None:
     """Tests in order, failures as values, coverage added up."""
     report = Report()
-    coverage = Coverage({"a1", "r1"}, {"a1"}, set(), {("a1",)}, 3)
+    coverage = Coverage({"a1", "r1"}, {"a1"}, set(), {("a1",)}, {("upgrade r1",)}, 3)
+    second = Coverage({"a1", "r1"}, {"r1"}, {"a1"}, {("a1",), ("r1",)}, {("upgrade r1",), ("downgrade base", "r1")}, 4)
     report.add("t.py::one", "failed", [leftover().to_json(ROOT)], coverage)
-    report.add("t.py::two", "passed", [], Coverage({"a1", "r1"}, {"r1"}, {"a1"}, {("a1",), ("r1",)}, 4))
+    report.add("t.py::two", "passed", [], second)
     report.write(tmp_path / "deep/report.json")
     assert json.loads((tmp_path / "deep/report.json").read_text()) == {
         "version": 1,
@@ -164,7 +165,7 @@ def test_report_file_has_the_fixed_format(tmp_path: Path) -> None:
             },
             {"nodeid": "t.py::two", "outcome": "passed", "failures": []},
         ],
-        "coverage": {"revisions": 2, "upgraded": 2, "downgraded": 1, "states": 2, "commands": 7},
+        "coverage": {"revisions": 2, "upgraded": 2, "downgraded": 1, "states": 2, "jumps": 2, "commands": 7},
     }
 
 

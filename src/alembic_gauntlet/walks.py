@@ -1,0 +1,117 @@
+"""The walks over one history: replayed paths, every transition where they are few, and random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from hypothesis import settings
+
+from alembic_gauntlet.baseline import Known
+from alembic_gauntlet.findings import Finding, NothingToCheck
+from alembic_gauntlet.graph import IllegalCommand
+from alembic_gauntlet.machine import Signature, Walker, count_transitions, exhaust, minimised, replay, signature, walk
+from alembic_gauntlet.walk import Path
+
+
+@dataclass(frozen=True)
+class Walks:
+    """What came of walks.
+
+    Attributes:
+        findings: each distinct fault.
+        fixed: the replayed paths that show nothing any more.
+        replayed: how many paths of the past were replayed.
+        transitions: how many transitions the state graph has, where all were taken; None where they were too many.
+        is_cut_short: whether the random walks ended before the profile's examples, since they had run many revisions.
+        only_upgrades: whether no downgrade may be run, as the settings declare it.
+    """
+
+    findings: tuple[Finding, ...]
+    fixed: tuple[Path, ...] = ()
+    replayed: int = 0
+    transitions: int | None = None
+    is_cut_short: bool = False
+    only_upgrades: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to walk.
+
+    Attributes:
+        profile: the Hypothesis settings.
+        max_commands: the most commands in one walk.
+        name: the key of the walks in Hypothesis' example database.
+        paths: paths that have failed once.
+        baseline: faults that are known, and left aside; None where nobody keeps account of them.
+    """
+
+    profile: settings
+    max_commands: int = 20
+    name: str = ""
+    paths: Sequence[Path] = ()
+    baseline: Known | None = None
+
+
+def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
+    """Replay, exhaust where that is possible, then walk at random; with a baseline, until nothing new is found.
+
+    `start` has led from an empty database to where the walker stands; the paths in `plan`, and those of the findings,
+    begin with it.
+
+    Raises:
+        NothingToCheck: the profile lets nothing be run.
+    """
+    walker = replace(walker, baseline=plan.baseline or Known())
+    replayed = _replayed(walker, plan.paths, start)
+    found = _new(walker, (each for shown in replayed.values() for each in shown))
+    transitions = count_transitions(walker.explorer, plan.profile.max_examples * plan.max_commands)
+    if transitions is not None:
+        found += exhaust(walker.knowing(found))
+    new = _walked(walker.knowing(found), plan)
+    found += new
+    while plan.baseline is not None and new:
+        new = _walked(walker.knowing(found), plan)
+        found += new
+    if walker.explorer.is_unused:
+        raise NothingToCheck("the Hypothesis profile leaves no phase that walks")
+    return Walks(
+        findings=tuple(replace(each, path=(*start, *each.path)) for each in found),
+        fixed=tuple(path for path, shown in replayed.items() if not shown),
+        replayed=len(replayed),
+        transitions=transitions,
+        is_cut_short=walker.explorer.is_spent(()),
+        only_upgrades=not walker.explorer.may_downgrade_anything,
+    )
+
+
+def _replayed(walker: Walker, paths: Iterable[Path], start: Path) -> dict[Path, list[Finding]]:
+    """Return what each path of the past shows, known or not; those that begin elsewhere are left out.
+
+    A path whose revisions are no longer there shows nothing.
+    """
+    unprejudiced = Walker(walker.explorer, walker.invariants)
+    found: dict[Path, list[Finding]] = {}
+    for path in paths:
+        if path[: len(start)] == start:
+            try:
+                found[path] = replay(unprejudiced, path[len(start) :])
+            except IllegalCommand:
+                found[path] = []
+    return found
+
+
+def _walked(walker: Walker, plan: Plan) -> list[Finding]:
+    """Walk at random; return each new fault with its minimal path, the shortest first."""
+    walked = walk(walker, plan.name, plan.profile, plan.max_commands)
+    return _new(walker, sorted((minimised(walker, each) for each in walked), key=lambda each: len(each.path)))
+
+
+def _new(walker: Walker, findings: Iterable[Finding]) -> list[Finding]:
+    """Return each distinct fault that neither the walker nor its baseline knows."""
+    distinct: dict[Signature, Finding] = {}
+    for finding in findings:
+        distinct.setdefault(signature(finding), finding)
+    new = (walker.baseline.less(each) for key, each in distinct.items() if key not in walker.known)
+    return [each for each in new if each is not None]
