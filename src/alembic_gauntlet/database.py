@@ -112,9 +112,11 @@ class Server:
 
     def drop(self, sandbox: Sandbox) -> None:
         """Drop a sandbox of this server, whoever is connected to it."""
-        if self._sandboxes.pop(sandbox.name, None) is not None:
+        if sandbox.name in self._sandboxes:
             sandbox.close()
             self._execute(_drop_statement(sandbox.name))
+            # Not before: a Ctrl-C while it is dropped must not leave it behind.
+            self._sandboxes.pop(sandbox.name, None)
 
     def owns(self, database: str | None) -> bool:
         """Return whether `database` is the name of a sandbox that this session has made, dropped by now or not."""

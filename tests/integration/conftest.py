@@ -21,6 +21,12 @@ def server() -> Iterator[EmbeddedServer]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project's pytest is no worker of the pytest-xdist that runs these tests."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 @dataclass
 class Project:
     """An Alembic project in `path`, as `alembic init` leaves it, with a test file that subclasses the base class."""

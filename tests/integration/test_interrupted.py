@@ -3,29 +3,25 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
-import sqlalchemy
 
-SECONDS = 20
-SOMEBODY_ELSES = "gauntlet_of_somebody_else"
-sees_ctrl_c = pytest.mark.skipif(
-    sqlalchemy.__version__ < "2", reason="SQLAlchemy 1.4 has psycopg2, which sees Ctrl-C when the statement ends"
+from tests.integration.processes import (
+    SECONDS,
+    embedded_directory,
+    processes_of,
+    sandboxes,
+    sees_ctrl_c,
+    started,
+    wait_for,
 )
 
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS} seconds"
-        time.sleep(0.02)
+SOMEBODY_ELSES = "gauntlet_of_somebody_else"
 
 
 @contextmanager
@@ -36,22 +32,9 @@ def running(project, *options: str, driver: str = "psycopg") -> Iterator["subpro
         "a2", "a1", f"open({str(project.path / 'reached')!r}, 'w').close()\nop.execute('SELECT pg_sleep(60)')"
     )
     project.edit("alembic.ini", "driver://user:pass@localhost/dbname", f"postgresql+{driver}://localhost/dbname")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "stairway or all_the_way", *options]
-    process = subprocess.Popen(
-        command, cwd=project.path, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
+    with started(project, "-k", "stairway or all_the_way", *options) as process:
         wait_for((project.path / "reached").exists, "the slow migration runs")
         yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def sandboxes(project) -> set[str]:
-    """The sandboxes on the shared server."""
-    return {name for name in project.databases() if name.startswith("gauntlet_")} - {SOMEBODY_ELSES}
 
 
 def quick(project) -> None:
@@ -132,29 +115,3 @@ def test_embedded_server_ends_with_its_session(project, number) -> None:
         wait_for(lambda: not directory.exists(), "the directory is removed")
         wait_for(lambda: not processes_of(directory), "the server's processes end")
         assert not Path(f"/proc/{postmaster}").exists()
-
-
-def embedded_directory(owner: int) -> Path:
-    """The directory of the embedded server that a process has launched."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = file.read_bytes().decode().split("\0")
-            parent = int((file.parent / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == owner and "gauntlet-keeper" in arguments:
-            return Path(arguments[arguments.index("gauntlet-keeper") + 1])
-    raise AssertionError(f"process {owner} has launched no server")
-
-
-def processes_of(directory: Path) -> list[str]:
-    """Processes whose command names a directory."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = file.read_bytes()
-        except OSError:
-            continue
-        if str(directory).encode() in command:
-            found.append(command.replace(b"\0", b" ").decode())
-    return found
