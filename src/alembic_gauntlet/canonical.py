@@ -71,6 +71,7 @@ class Canonical:
         self._settings = settings
         self._prepare = prepare
         self._schemas: dict[State, Schema] = {}
+        self._last = Schema()
         self._jumped: dict[State, Schema | None] = {}
         self._unreachable: dict[State, Unreachable] = {}
         self._templates: OrderedDict[State, Sandbox] = OrderedDict()
@@ -123,7 +124,7 @@ class Canonical:
             Unreachable: an upgrade on the way fails.
         """
         if state not in self._schemas:
-            self._schemas[state] = self._learn(state)
+            self._learn(state)
         return self._schemas[state]
 
     def expected(self, state: State) -> Schema:
@@ -149,20 +150,30 @@ class Canonical:
         with found[0] as sandbox:
             return self.read(sandbox)
 
-    def _learn(self, state: State) -> Schema:
+    def _learn(self, state: State) -> None:
+        """Go the canonical way from the nearest template; remember every state on it."""
         if state in self._unreachable:
             raise self._unreachable[state]
         way = [command.target for command in self.way(state)]
         passed = [self.floor.union(way[:count]) for count in range(len(way) + 1)]
-        at = next((each for each in reversed(passed) if each in self._templates), None)
+        at = next((each for each in reversed(passed) if each in self._templates), self.floor)
+        sandbox = self._templates[at].clone() if at in self._templates else self.fresh()
         try:
-            sandbox = self.sandbox(state, None if at is None else self._templates[at], at)
-        except Unreachable as unreachable:
-            self._unreachable[state] = unreachable
+            self.remember(at, self.read(sandbox))
+            for reached in passed[passed.index(at) + 1 :]:
+                self._upgrade(sandbox, Command("upgrade", way[len(reached - self.floor) - 1]))
+                self.remember(reached, self.read(sandbox))
+        except BaseException as error:
+            sandbox.drop()
+            if isinstance(error, Unreachable):
+                self._unreachable[state] = error
             raise
-        schema = self.read(sandbox)
         self._keep(state, sandbox)
-        return schema
+
+    def _upgrade(self, sandbox: Sandbox, command: Command) -> None:
+        outcome = self._runner.run(sandbox, command)
+        if outcome.error is not None:
+            raise Unreachable(outcome)
 
     def _keep(self, state: State, sandbox: Sandbox) -> None:
         """Keep a sandbox that has just been built: the next state to be learnt is often one revision further."""
@@ -191,12 +202,22 @@ class Canonical:
 
     def remember(self, state: State, schema: Schema) -> None:
         """Keep a schema that was read on the canonical way to `state`."""
-        self._schemas.setdefault(state, schema)
+        if state not in self._schemas:
+            self._schemas[state] = self._last = schema.sharing(self._last)
 
     def way(self, state: State) -> tuple[Command, ...]:
         """Return the canonical way from the floor to a state: one revision per command."""
         order = self.graph.order
         return tuple(Command("upgrade", id) for id in order if id in state and id not in self.floor)
+
+    def is_on_the_way(self, revisions: list[str]) -> bool:
+        """Return whether these, one per command from the floor, are the canonical way to a state, and pass."""
+        state = self.floor.union(revisions)
+        try:
+            self.schema(state)
+        except Unreachable:
+            return False
+        return [command.target for command in self.way(state)] == revisions
 
     def straight_to(self, state: State) -> tuple[Command, ...]:
         """Return the commands that lead from the floor straight to a state: one for each head."""
@@ -213,9 +234,7 @@ class Canonical:
         try:
             for command in self.way(state):
                 if at is None or command.target not in at:
-                    outcome = self._runner.run(sandbox, command)
-                    if outcome.error is not None:
-                        raise Unreachable(outcome)
+                    self._upgrade(sandbox, command)
         except BaseException:
             sandbox.drop()
             raise

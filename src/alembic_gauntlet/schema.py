@@ -52,6 +52,11 @@ class Schema(Mapping[Key, SchemaObject]):
     def __len__(self) -> int:
         return len(self._objects)
 
+    def sharing(self, other: "Schema") -> "Schema":
+        """Return an equal schema that takes from `other` what is equal there: many alike are kept in little space."""
+        rows = other._objects
+        return Schema(rows[key] if rows.get(key) == row else row for key, row in self._objects.items())
+
     def __eq__(self, other: object) -> bool:
         return self._objects == other._objects if isinstance(other, Schema) else NotImplemented
 

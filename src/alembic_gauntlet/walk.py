@@ -155,8 +155,14 @@ class Explorer:
         if len(self.graph.heads) > 1:
             ups.append(Command("upgrade", "heads"))
         downs = [Command("downgrade", id) for id in reversed(order) if id in state] + [Command("downgrade", "base")]
-        singles = [self.graph.one_step_downgrade(id, state) for id in sorted(self.graph.version_heads(state))]
-        return [*ups, *downs, *filter(None, singles)]
+        # One branch with all that stands on it, whatever else stands on its parent.
+        branches = [
+            Command("downgrade", f"{id}@{below}")
+            for id in reversed(order)
+            for below in (self.graph[id].down_revisions or ("base",))
+            if id in state and len(self.graph.bases if below == "base" else self.graph.children(below)) > 1
+        ]
+        return [*ups, *downs, *branches]
 
     def state(self, path: Path) -> State:
         """Return the state that a path of legal commands leads to."""
@@ -282,6 +288,8 @@ class Explorer:
         keys = [(change.kind, change.name) for change in changes]
         found = dict(singly.guilty) if singly else {}
         for revision in reversed(outcome.revisions):
+            if found.keys() >= {*keys}:
+                break
             touched = self._canonical.touched(revision)
             for key in keys:
                 if key in touched:
@@ -295,6 +303,8 @@ class Explorer:
         plan = self.graph.plan(before, path[-1])
         if len(plan) < 2:
             return None
+        if len(path) == 1 and self._canonical.is_on_the_way([revision for revision, _ in plan]):
+            return _Singly(True, {})
         guilty: dict[Key, str] = {}
         with self._standing_at(path[:-1]) as sandbox:
             state = before

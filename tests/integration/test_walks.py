@@ -16,7 +16,7 @@ QUICK = settings(profiles.current(), max_examples=4, database=None, derandomize=
 
 
 def walked(
-    project, invariants=INVARIANTS, profile=QUICK, commands=32, **settings_: object
+    project, invariants=INVARIANTS, profile=QUICK, commands=36, **settings_: object
 ) -> dict[str, tuple[str, str | None]]:
     """Return what walks find: the invariant and the guilty revision, by path."""
     with open_gauntlet(project, **settings_) as gauntlet:
@@ -162,7 +162,7 @@ def test_fuzz_marker_selects_the_walks_and_the_report_has_them(example) -> None:
         ]
     )
     result.stdout.no_fnmatch_line("*state = *")
-    result.stdout.fnmatch_lines(["every transition of the revision graph was taken: 123"])
+    result.stdout.fnmatch_lines(["every transition of the revision graph was taken: 133"])
     kept = example.path / "test_migrations.TestMigrations.paths"
     assert "\nupgrade a20; downgrade a10  # path-independence a20\n" in kept.read_text()
     (test,) = json.loads((example.path / "report.json").read_text())["tests"]
