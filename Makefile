@@ -9,7 +9,7 @@ WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
 
-.PHONY: demo test test-with quality lint types check format real clean
+.PHONY: demo test test-with quality quality-tests quality-nightly lint types check format real clean
 
 demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
 	@echo "== The example project as it is: $(EXAMPLE)"
@@ -30,9 +30,15 @@ test: $(VENV)/.dev  ## All tests of the project
 test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python or other versions
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/integration
 
-quality: $(VENV)/.dev  ## Generated histories, clean and with planted faults; GAUNTLET_QUALITY=N for more of them
+quality: $(VENV)/.dev  ## Measure on generated histories, correct ones and with planted faults; writes docs/quality.md
+	$(BIN)/python -m tests.quality.measure --page
+
+quality-tests: $(VENV)/.dev  ## A sample of it as tests; GAUNTLET_QUALITY=N for N times as many
 	$(BIN)/python -m pytest -n $(WORKERS) \
 		tests/quality/test_clean_histories.py tests/quality/test_planted_faults.py tests/quality/test_walks.py
+
+quality-nightly: $(VENV)/.dev  ## Thousands of histories, other ones every night
+	$(BIN)/python -m tests.quality.measure --seed random --faulty 480 --long 96 --wide 48 --clean 100 --small 5000
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

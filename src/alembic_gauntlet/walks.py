@@ -69,6 +69,7 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     transitions = count_transitions(walker.explorer, plan.profile.max_examples * plan.max_commands)
     if transitions is not None:
         found += exhaust(walker.knowing(found))
+        plan = replace(plan, profile=_less(plan, transitions))
     new = _walked(walker.knowing(found), plan)
     found += new
     while plan.baseline is not None and new:
@@ -84,6 +85,12 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
         is_cut_short=walker.explorer.is_spent(()),
         only_upgrades=not walker.explorer.may_downgrade_anything,
     )
+
+
+def _less(plan: Plan, transitions: int) -> settings:
+    """Return the profile with fewer examples, since so many commands have been run: half of them at the least."""
+    examples = plan.profile.max_examples
+    return settings(plan.profile, max_examples=max(examples - transitions // plan.max_commands, (examples + 1) // 2))
 
 
 def _replayed(walker: Walker, paths: Iterable[Path], start: Path) -> dict[Path, list[Finding]]:

@@ -67,7 +67,7 @@ class PlainAlembic:
         """The lines of pg_dump, in an order that the order of columns does not change."""
         host = make_url(self.url).query["host"]
         options = ["--schema-only", "--no-owner", "--exclude-table=alembic_version", "-h", str(host), "-U", "postgres"]
-        command = [find_binaries() / "pg_dump", *options, name]
+        command = [str(find_binaries() / "pg_dump"), *options, name]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         lines = (line.strip().rstrip(",") for line in text.splitlines())
         return tuple(sorted(line for line in lines if line and not line.startswith(("--", "\\"))))

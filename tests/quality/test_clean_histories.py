@@ -1,30 +1,27 @@
-"""Generated histories without faults: no check has anything to say about them."""
+"""Generated histories without faults: neither the five tests nor the walks have anything to say about them."""
 
 import os
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import settings
 
+from alembic_gauntlet import profiles
 from alembic_gauntlet.database import Server
-from alembic_gauntlet.gauntlet import Gauntlet
-from alembic_gauntlet.settings import Settings
-from strategies.histories import History, histories
+from tests.quality.cases import correct
+from tests.quality.plain import PlainAlembic
+from tests.quality.trials import Laboratory
 
-COUNT = int(os.environ.get("GAUNTLET_QUALITY", "40"))
+COUNT = 200 * int(os.environ.get("GAUNTLET_QUALITY", "1"))
+PARTS = 20
+"""So many tests share the histories, since pytest-xdist gives whole tests to its workers."""
+
+ONE_WALK = settings(profiles.current(), max_examples=1, database=None)
 
 
-def test_silent_on_clean_histories(server: Server) -> None:
-    """The stairway, the heads, the way down and the names of a correct history: nothing is reported."""
-
-    @settings(settings.get_profile("quality"), max_examples=COUNT)
-    @given(histories(max_revisions=7))
-    def silent(history: History) -> None:
-        with TemporaryDirectory() as directory:
-            config = history.config(Path(directory))
-            with Gauntlet(config, server, Settings(expected_heads=len(history.graph.heads))) as gauntlet:
-                found = [*gauntlet.stairway(), *gauntlet.single_head()]
-                found += [*gauntlet.downgrade_all_the_way(), *gauntlet.naming()]
-        assert not found, "\n".join(f"{each.message}\n{each.path}\n{each.changes}" for each in found)
-
-    silent()
+@pytest.mark.parametrize("part", range(PARTS))
+def test_silent_on_correct_histories(part: int, server: Server, plain: PlainAlembic) -> None:
+    """The five tests and a walk of a correct history: nothing is reported."""
+    laboratory = Laboratory(server, plain, ONE_WALK)
+    for case in correct("small clean", COUNT, seed=0)[part::PARTS]:
+        trial = laboratory.tried(case)
+        assert trial.good, trial.text()
