@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -194,9 +193,17 @@ def exhaust(walker: Walker) -> list[Finding]:
 
 
 class WalkMachine(RuleBasedStateMachine):
-    """Walks at random from an empty database; a subclass sets `walker`."""
+    """Walks at random from an empty database.
+
+    Attributes:
+        walker: takes the steps; a subclass sets it.
+        shrinking: how many revisions may be run in vain for a simpler path: as many as one walk may.
+        simplest: the size of the simplest path to each kind of failure by now.
+    """
 
     walker: ClassVar[Walker]
+    shrinking: ClassVar[int]
+    simplest: ClassVar[dict[type[Failure], tuple[int, int]]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,9 +225,15 @@ class WalkMachine(RuleBasedStateMachine):
             return
         try:
             self.path = self.walker.step(self.path, command)
-        except Failure:
-            explorer.limit(math.inf)  # shrinking it is worth any number
+        except Failure as failure:
+            self._shrink_on(failure, explorer.observe((*self.path, command)))
             raise
+
+    def _shrink_on(self, failure: Failure, seen: Observation) -> None:
+        size, kind = (len(seen.path), len(seen.revisions)), type(failure)
+        if kind not in self.simplest or size < self.simplest[kind]:
+            self.simplest[kind] = size
+            self.walker.explorer.limit(self.shrinking)
 
 
 def _nearest(count: int) -> st.SearchStrategy[int]:
@@ -242,7 +255,8 @@ def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> lis
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
     walker.explorer.limit(profile.max_examples * max_commands * _REVISIONS)
-    machine = type(f"Walk of {name}", (WalkMachine,), {"walker": walker})
+    attributes = {"walker": walker, "shrinking": max_commands * _REVISIONS, "simplest": {}}
+    machine = type(f"Walk of {name}", (WalkMachine,), attributes)
     limited = settings(profile, stateful_step_count=max_commands)
     return _collected(lambda: run_state_machine_as_test(machine, settings=limited))
 
@@ -270,22 +284,37 @@ def _leaves(group: BaseExceptionGroup[Failure]) -> list[Failure]:
 
 
 def minimised(walker: Walker, finding: Finding) -> Finding:
-    """Return a finding with the shortest path to it that leaving out commands leads to.
+    """Return a finding with the shortest path to it that leaving out commands leads to, and the nearest targets.
 
     Hypothesis deletes its choices, each of which depends on those before it; here a command keeps its target when
     another one goes, so that one jump takes the place of many steps.
     """
+    return _nearer(walker, _shorter(walker, finding))
+
+
+def _shorter(walker: Walker, finding: Finding) -> Finding:
     path = finding.path
     size = len(path) - 1
     while size:
         for start in range(len(path) - size):
-            shorter = path[:start] + path[start + size :]
-            found = _shown(walker, shorter, finding)
+            found = _shown(walker, path[:start] + path[start + size :], finding)
             if found is not None:
-                finding, path = found, shorter
+                finding, path = found, found.path
                 size = min(size, len(path) - 1) + 1
                 break
         size -= 1
+    return finding
+
+
+def _nearer(walker: Walker, finding: Finding) -> Finding:
+    """Return a finding whose commands go no further than to the guilty revision, where that shows it, too."""
+    explorer = walker.explorer
+    for position, command in enumerate(finding.path):
+        state = explorer.state(finding.path[:position])
+        nearest = explorer.nearest(state, command, finding.revision)
+        path = (*finding.path[:position], nearest, *finding.path[position + 1 :])
+        if nearest != command:
+            finding = _shown(walker, path, finding) or finding
     return finding
 
 

@@ -144,6 +144,13 @@ class Explorer:
         allowed = after >= self.floor and all(map(self._reversibility.may_downgrade, state - after))
         return after != state and allowed
 
+    def nearest(self, state: State, command: Command, revision: str | None) -> Command:
+        """Return the command of the same direction that runs `revision` and the fewest others; else `command`."""
+        for other in self.candidates(state):
+            if other.verb == command.verb and revision in state ^ self.graph.after(state, other):
+                return other
+        return command
+
     @property
     def may_downgrade_anything(self) -> bool:
         """Whether any revision above the start may be downgraded, as the settings declare it."""
@@ -305,6 +312,7 @@ class Explorer:
             return None
         if len(path) == 1 and self._canonical.is_on_the_way([revision for revision, _ in plan]):
             return _Singly(True, {})
+        self._left -= len(plan)
         guilty: dict[Key, str] = {}
         with self._standing_at(path[:-1]) as sandbox:
             state = before

@@ -82,7 +82,7 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
         fixed=tuple(path for path, shown in replayed.items() if not shown),
         replayed=len(replayed),
         transitions=transitions,
-        is_cut_short=walker.explorer.is_spent(()),
+        is_cut_short=not new and walker.explorer.is_spent(()),
         only_upgrades=not walker.explorer.may_downgrade_anything,
     )
 
