@@ -19,6 +19,7 @@ from alembic_gauntlet.database import Sandbox, Server
 from alembic_gauntlet.diff import diff
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, State
+from alembic_gauntlet.imprint import Imprint, imprint
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Settings
@@ -195,10 +196,19 @@ class Canonical:
 
     def rows(self, sandbox: Sandbox) -> frozenset[str]:
         """Return what the version table holds."""
-        assert self._version_table is not None
-        name = [part for part in (self._version_table.schema, self._version_table.name) if part]
-        query = sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(*name))
+        query = sql.SQL("SELECT version_num FROM {}").format(self._version_table_name)
         return frozenset(row[0] for row in sandbox.connection.execute(query))
+
+    def imprint(self, sandbox: Sandbox) -> Imprint | None:
+        """Return what the schema does not tell of a sandbox; None where there are rows, or `read` leaves tables out."""
+        if self._settings.migration_diff_ignore_tables:
+            return None
+        return imprint(sandbox.connection, self._version_table_name.as_string(sandbox.connection))
+
+    @property
+    def _version_table_name(self) -> sql.Identifier:
+        assert self._version_table is not None
+        return sql.Identifier(*filter(None, (self._version_table.schema, self._version_table.name)))
 
     def remember(self, state: State, schema: Schema) -> None:
         """Keep a schema that was read on the canonical way to `state`."""

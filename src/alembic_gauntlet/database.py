@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -25,6 +26,8 @@ from alembic_gauntlet.errors import GauntletError
 _SANDBOX_NAME = re.compile(r"gauntlet_([0-9a-f]{16})_[0-9]+")
 _APPLICATION = "alembic-gauntlet "
 _FILE_COPY_SINCE = 150000
+_CONNECTED = sql.SQL("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = {})")
+_LOOKS = 20
 
 # What belongs to a database as a whole is not copied by CREATE DATABASE. Settings that are lists of names are kept
 # quoted by PostgreSQL, and a quoted list would be one name: pg_dump tells them apart in the same way.
@@ -81,6 +84,7 @@ class Server:
         sandbox = Sandbox(self, f"gauntlet_{self.token}_{next(self._numbers)}")
         if template is not None:
             template.disconnect()
+            self._wait_until_left(template)
         # Before it exists: a Ctrl-C that comes while it is created must not leave it behind.
         self._sandboxes[sandbox.name] = sandbox
         try:
@@ -114,6 +118,7 @@ class Server:
         """Drop a sandbox of this server, whoever is connected to it."""
         if sandbox.name in self._sandboxes:
             sandbox.close()
+            self._wait_until_left(sandbox)
             self._execute(_drop_statement(sandbox.name))
             # Not before: a Ctrl-C while it is dropped must not leave it behind.
             self._sandboxes.pop(sandbox.name, None)
@@ -131,17 +136,25 @@ class Server:
             )
         )
 
+    def _wait_until_left(self, sandbox: Sandbox) -> None:
+        """Wait a moment for closed connections to go: PostgreSQL looks for them every 100 ms only."""
+        for _ in range(_LOOKS):
+            found = self._execute(_CONNECTED.format(sql.Literal(sandbox.name))).fetchone()
+            if found == (False,):
+                return
+            time.sleep(0.001)
+
     def close(self) -> None:
         """Drop all sandboxes that are left, and disconnect."""
         for sandbox in list(self._sandboxes.values()):
             self.drop(sandbox)
         self._connection.close()
 
-    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
+    def _execute(self, statement: sql.SQL | sql.Composed) -> psycopg.Cursor[Any]:
         if self._connection.closed or self._connection.broken:
             # A Ctrl-C in the middle of a statement can cost the connection; the sandboxes must still go.
             self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
-        self._connection.execute(statement)
+        return self._connection.execute(statement)
 
     def _sweep(self) -> None:
         databases = self._connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'gauntlet\\_%'")

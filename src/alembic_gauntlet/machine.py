@@ -20,6 +20,9 @@ from alembic_gauntlet.walk import Explorer, Observation, Path
 _REVISIONS = 10
 """Walks run so many revisions for each command that they may take: on a long history they take fewer commands."""
 
+_NEARER = 6
+"""So many nearer targets are tried for each command of a path."""
+
 Signature = tuple[str, str | None, str]
 """What tells one fault from another: the invariant, the guilty revision, and the direction."""
 
@@ -307,14 +310,15 @@ def _shorter(walker: Walker, finding: Finding) -> Finding:
 
 
 def _nearer(walker: Walker, finding: Finding) -> Finding:
-    """Return a finding whose commands go no further than to the guilty revision, where that shows it, too."""
+    """Return a finding whose commands go no further than it takes to show it, as far as a few attempts tell."""
     explorer = walker.explorer
     for position, command in enumerate(finding.path):
-        state = explorer.state(finding.path[:position])
-        nearest = explorer.nearest(state, command, finding.revision)
-        path = (*finding.path[:position], nearest, *finding.path[position + 1 :])
-        if nearest != command:
-            finding = _shown(walker, path, finding) or finding
+        before, after = finding.path[:position], finding.path[position + 1 :]
+        for nearer in explorer.nearer(explorer.state(before), command, finding.revision)[:_NEARER]:
+            found = _shown(walker, (*before, nearer, *after), finding)
+            if found is not None:
+                finding = found
+                break
     return finding
 
 

@@ -2,7 +2,8 @@
 
 What a path does is a function of the path alone, since every walk starts from the same prepared database. So each path
 is run once and its observation kept: shrinking replays what is known without touching the database, and only new
-suffixes run, on a clone of the nearest checkpoint.
+suffixes run, on a clone of the nearest checkpoint. And where two paths have led to the same database, rows and all that
+a schema does not tell included, what comes after is run once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.canonical import Canonical, Unreachable
@@ -18,6 +19,7 @@ from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.diff import Change, diff
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
+from alembic_gauntlet.imprint import Imprint
 from alembic_gauntlet.leftovers import Leftover, Watch
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
@@ -102,6 +104,8 @@ class Explorer:
         self._runner = runner
         self._reversibility = reversibility
         self._seen: dict[Path, Observation] = {}
+        self._firsts: dict[tuple[State, Schema | None, Imprint], Path] = {}
+        self._same: dict[Path, Path] = {}
         self._checkpoints: OrderedDict[Path, Sandbox] = OrderedDict()
         self._live: tuple[Path, Sandbox] | None = None
         self._candidates: dict[State, tuple[Command, ...]] = {}
@@ -144,12 +148,12 @@ class Explorer:
         allowed = after >= self.floor and all(map(self._reversibility.may_downgrade, state - after))
         return after != state and allowed
 
-    def nearest(self, state: State, command: Command, revision: str | None) -> Command:
-        """Return the command of the same direction that runs `revision` and the fewest others; else `command`."""
-        for other in self.candidates(state):
-            if other.verb == command.verb and revision in state ^ self.graph.after(state, other):
-                return other
-        return command
+    def nearer(self, state: State, command: Command, revision: str | None) -> list[Command]:
+        """Return commands of the same direction that run less: first the nearest one that runs `revision`."""
+        run = {other: state ^ self.graph.after(state, other) for other in self.candidates(state)}
+        most = len(state ^ self.graph.after(state, command))
+        less = [other for other, ran in run.items() if other.verb == command.verb and len(ran) < most]
+        return sorted(less, key=lambda other: revision not in run[other])
 
     @property
     def may_downgrade_anything(self) -> bool:
@@ -180,9 +184,19 @@ class Explorer:
 
     def observe(self, path: Path) -> Observation:
         """Run the last command of a path, whose other commands have passed; or recall what it did."""
-        if path not in self._seen:
-            self._seen[path] = self._run(path)
-        return self._seen[path]
+        first = self._first(path)
+        if first not in self._seen:
+            self._seen[first] = self._run(first)
+        seen = self._seen[first]
+        return seen if first == path else replace(seen, path=path)
+
+    def _first(self, path: Path) -> Path:
+        """Return a path to the same last command on the same database: the first one that has led there."""
+        found: Path = ()
+        for command in path[:-1]:
+            found = (*found, command)
+            found = self._same.get(found, found)
+        return (*found, *path[-1:])
 
     @property
     def is_unused(self) -> bool:
@@ -195,7 +209,7 @@ class Explorer:
 
     def is_spent(self, path: Path) -> bool:
         """Whether it takes more revisions to observe a path than are left."""
-        return self._left <= 0 and path not in self._seen
+        return self._left <= 0 and self._first(path) not in self._seen
 
     def _run(self, path: Path) -> Observation:
         before = self.state(path[:-1])
@@ -206,10 +220,18 @@ class Explorer:
             sandbox.drop()
             raise
         if observation.error is None:
-            self._go_on_from(path, sandbox)
+            self._go_on_from(self._known_as(observation, sandbox), sandbox)
         else:
             sandbox.drop()
         return observation
+
+    def _known_as(self, seen: Observation, sandbox: Sandbox) -> Path:
+        """Return the first path that has led to the database where this one has led."""
+        imprint = self._canonical.imprint(sandbox) if seen.is_clean and not seen.astray else None
+        if imprint is None:
+            return seen.path
+        self._same[seen.path] = self._firsts.setdefault((seen.after, seen.schema, imprint), seen.path)
+        return self._same[seen.path]
 
     def _observed(self, sandbox: Sandbox, path: Path, before: State, after: State) -> Observation:
         watch = Watch()
