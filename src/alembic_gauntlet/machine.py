@@ -17,7 +17,7 @@ from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.invariants import Invariant, broken
 from alembic_gauntlet.walk import Explorer, Observation, Path
 
-_REVISIONS = 10
+REVISIONS = 10
 """Walks run so many revisions for each command that they may take: on a long history they take fewer commands."""
 
 _NEARER = 6
@@ -236,7 +236,7 @@ class WalkMachine(RuleBasedStateMachine):
         size, kind = (len(seen.path), len(seen.revisions)), type(failure)
         if kind not in self.simplest or size < self.simplest[kind]:
             self.simplest[kind] = size
-            self.walker.explorer.limit(self.shrinking)
+            self.walker.explorer.allow(self.shrinking)
 
 
 def _nearest(count: int) -> st.SearchStrategy[int]:
@@ -247,7 +247,7 @@ def _nearest(count: int) -> st.SearchStrategy[int]:
 
 
 def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
-    """Walk at random until an invariant breaks or the budget is spent; return each distinct fault, minimised.
+    """Walk at random until an invariant breaks or the explorer's limit is reached; return each distinct fault.
 
     Args:
         walker: takes the steps.
@@ -257,8 +257,7 @@ def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> lis
     """
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
-    walker.explorer.limit(profile.max_examples * max_commands * _REVISIONS)
-    attributes = {"walker": walker, "shrinking": max_commands * _REVISIONS, "simplest": {}}
+    attributes = {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}}
     machine = type(f"Walk of {name}", (WalkMachine,), attributes)
     limited = settings(profile, stateful_step_count=max_commands)
     return _collected(lambda: run_state_machine_as_test(machine, settings=limited))

@@ -207,6 +207,10 @@ class Explorer:
         """Let `is_spent` say when so many more revisions have been run."""
         self._left = revisions
 
+    def allow(self, revisions: float) -> None:
+        """Let so many more be run at the least before `is_spent` says that the limit is reached."""
+        self._left = max(self._left, revisions)
+
     def is_spent(self, path: Path) -> bool:
         """Whether it takes more revisions to observe a path than are left."""
         return self._left <= 0 and self._first(path) not in self._seen

@@ -10,7 +10,17 @@ from hypothesis import settings
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.findings import Finding, NothingToCheck
 from alembic_gauntlet.graph import IllegalCommand
-from alembic_gauntlet.machine import Signature, Walker, count_transitions, exhaust, minimised, replay, signature, walk
+from alembic_gauntlet.machine import (
+    REVISIONS,
+    Signature,
+    Walker,
+    count_transitions,
+    exhaust,
+    minimised,
+    replay,
+    signature,
+    walk,
+)
 from alembic_gauntlet.walk import Path
 
 
@@ -57,6 +67,9 @@ class Plan:
 def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     """Replay, exhaust where that is possible, then walk at random; with a baseline, until nothing new is found.
 
+    All random walks together run as many revisions as the plan's commands times `REVISIONS`; each that is failing, and
+    shown by a simpler path, a walk's worth more.
+
     `start` has led from an empty database to where the walker stands; the paths in `plan`, and those of the findings,
     begin with it.
 
@@ -70,6 +83,7 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     if transitions is not None:
         found += exhaust(walker.knowing(found))
         plan = replace(plan, profile=_less(plan, transitions))
+    walker.explorer.limit(plan.profile.max_examples * plan.max_commands * REVISIONS)
     new = _walked(walker.knowing(found), plan)
     found += new
     while plan.baseline is not None and new:

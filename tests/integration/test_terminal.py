@@ -122,7 +122,7 @@ def test_interrupted_walk_tells_what_it_has_covered(project) -> None:
 def test_statistics_of_hypothesis(slow) -> None:
     """`--hypothesis-show-statistics` tells of the walks as of any test of Hypothesis."""
     slow.edit("migrations/versions/a3_.py", "pg_sleep(0.5)", "1")
-    body = "walk_settings = settings(profiles.current(), max_examples=3)\nwalk_max_commands = 5"
+    body = "walk_settings = settings(profiles.current(), max_examples=6)\nwalk_max_commands = 5"
     slow.test_class(body, "from hypothesis import settings\nfrom alembic_gauntlet import profiles")
     result = slow.pytest("-m", "fuzz", "--hypothesis-show-statistics")
     result.assert_outcomes(passed=1)
@@ -130,7 +130,7 @@ def test_statistics_of_hypothesis(slow) -> None:
         [
             "test_migrations.py::TestMigrations::test_random_walks:",
             "*during generate phase*",
-            "*Stopped because*max_examples=3*",
+            "*Stopped because*max_examples=4*",
         ]
     )
 

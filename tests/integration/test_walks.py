@@ -84,6 +84,27 @@ def test_history_that_matters_beyond_the_schema_is_found(project) -> None:
     assert found == {"upgrade a2; downgrade a1; upgrade a3": ("command-succeeds", "a3")}
 
 
+def test_order_of_columns_that_matters_is_found(project) -> None:
+    """The same schema with its columns in another order is not taken for the same database."""
+    project.revision("a1", None, 'op.execute("CREATE TABLE t (a text, n int)")', 'op.execute("DROP TABLE t")')
+    anew = 'op.execute("DROP TABLE t; CREATE TABLE t (n int, a text)")'
+    project.revision("a2", "a1", 'op.execute("ALTER TABLE t ADD c int")', anew)
+    project.revision("b1", "a1", "op.execute(\"INSERT INTO t VALUES ('x', 1)\")", 'op.execute("DELETE FROM t")')
+    found = walked(project, profile=settings(QUICK, max_examples=40), commands=12)
+    assert found == {"upgrade a2; downgrade a1; upgrade b1": ("command-succeeds", "b1")}
+
+
+def test_same_database_is_not_walked_from_twice(project) -> None:
+    """Once every transition has been taken, random walks over empty tables run no command any more."""
+    for number in range(4):
+        project.table(f"a{number}", f"a{number - 1}" if number else None, f"t{number}")
+    with open_gauntlet(project) as gauntlet:
+        walks = gauntlet.walks(settings(QUICK, max_examples=20), 20, "test")
+        commands = gauntlet.take_coverage().commands
+    assert walks.transitions == 20
+    assert commands < 30
+
+
 def test_irreversible_revisions_are_never_downgraded(example) -> None:
     """A walk takes no command that would run a downgrade that is declared irreversible."""
     example.edit(

@@ -23,12 +23,11 @@ KINDS_BY_COMMANDS = tuple(kind for kind in FAULT_KINDS if kind not in KINDS_BY_R
 """Kinds that commands alone show."""
 
 GROUPS: dict[str, Callable[[str], st.SearchStrategy[Drawn]]] = {
-    "faulty": lambda kind: faulty_histories(kind, 8),
-    "small faulty": lambda kind: faulty_histories(kind, 4, max_operations=1),
+    "faulty": lambda kind: faulty_histories(kind, 5),
     "long": lambda kind: faulty_histories(kind, max_operations=1, shapes=lines(26, 40)),
     "wide": lambda kind: faulty_histories(kind, max_operations=1, shapes=scripts(26, 40)),
     "clean": lambda kind: histories(8).map(lambda history: (history, None)),
-    "small clean": lambda kind: histories(5).map(lambda history: (history, None)),
+    "small clean": lambda kind: histories(4, min_revisions=3).map(lambda history: (history, None)),
 }
 """What a case may be drawn from, by the kind of fault."""
 
