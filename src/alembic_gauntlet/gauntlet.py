@@ -27,6 +27,7 @@ from alembic_gauntlet.graph import Command
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.runner import CommandError, Runner
+from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
 from alembic_gauntlet.stairway import Stairway
 from alembic_gauntlet.tell import tell_error
@@ -173,8 +174,9 @@ class Gauntlet:
         with head as sandbox:
             schema = self._canonical.read(sandbox)
         rules = naming.resolve_rules(models, self.settings.naming)
-        past = {each.object.name for each in naming.offences(self._recent.schema(self._recent.floor), rules)}
-        found = [each for each in naming.offences(schema, rules) if each.object.name not in past]
+        past = self._recent.schema(self._recent.floor) if self._recent.start else Schema()
+        old = {each.object.name for each in naming.offences(past, rules)}
+        found = [each for each in naming.offences(schema, rules) if each.object.name not in old]
         return tuple(Finding("naming-conventions", str(each), hint=naming.REMEDY, about=each.about) for each in found)
 
     def replay(self, commands: Sequence[Command], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:

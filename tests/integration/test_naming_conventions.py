@@ -35,6 +35,19 @@ def test_every_offence_is_told_and_what_postgresql_names_is_none(project) -> Non
         assert [finding.message for finding in gauntlet.naming()] == OFFENCES[:1]
 
 
+def test_what_was_there_before_the_first_revision_is_named_too(project) -> None:
+    """Tables of `prepare_database` are part of the schema at head, and with it of the rules."""
+    project.revision("a1", None)
+
+    def prepare(connection) -> None:
+        connection.execute("CREATE TABLE before (id int CONSTRAINT odd PRIMARY KEY)")
+
+    with open_gauntlet(project, prepare) as gauntlet:
+        assert [finding.message.split(" does")[0] for finding in gauntlet.naming()] == [
+            "primary key odd on public.before"
+        ]
+
+
 def test_attributes_of_the_class_and_convention_of_the_models(project) -> None:
     """The convention of target_metadata counts, a list set on the class wins over it."""
     project.edit(

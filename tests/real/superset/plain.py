@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic.config import Config
 
+_home = tempfile.TemporaryDirectory(prefix="superset-")
 _SETTINGS = """
 from sqlalchemy.pool import NullPool
 SECRET_KEY = "x" * 32
@@ -17,7 +18,7 @@ SQLALCHEMY_DATABASE_URI = {url!r}
 
 
 def config(url):
-    home = Path(tempfile.mkdtemp(prefix="superset-"))
+    home = Path(_home.name)
     settings = home / "settings.py"
     settings.write_text(_SETTINGS.format(url=url))
     os.environ.update(SUPERSET_HOME=str(home), SUPERSET_CONFIG_PATH=str(settings))
