@@ -141,6 +141,8 @@ def _notes(walks: Walks, file: str) -> Iterator[str]:
         yield f"fixed: {'; '.join(map(str, path))} (its line in {file} can go)"
     if walks.transitions is not None:
         yield f"every transition of the revision graph was taken: {walks.transitions}"
+    else:
+        yield "random walks alone: the revision graph has more transitions than they have commands"
     if walks.is_cut_short:
         yield "the walks ended early, having run many revisions: --hypothesis-profile gauntlet-nightly goes further"
     if walks.only_upgrades:
