@@ -8,7 +8,7 @@ from datetime import date
 from statistics import median
 
 from tests.quality.cases import KINDS_BY_COMMANDS, KINDS_BY_ROWS
-from tests.quality.trials import SMALL_EXAMPLES, Trial
+from tests.quality.trials import Trial
 
 _HEAD = """\
 # Generated histories
@@ -19,9 +19,10 @@ its kind, the guilty revision and the length of the shortest path that shows it 
 shares no code with what is tested here, and that is held against plain Alembic and `pg_dump`
 (`tests/quality/test_ground_truth.py`). The others are correct.
 
-Each history goes through the five tests and through the walks with their default profile, nothing reduced (but for the
-small correct ones, which are many: {small} walks over each). It is drawn from its name and a seed, so that a
-run can be repeated, and each of its histories by itself:
+Each history goes through the five tests and through the walks with their default profile, nothing reduced; but of the
+small correct ones there are many, and over most of them one walk of 20 commands is taken, or every transition where
+there are no more than that. A history is drawn from its name and a seed, so that a run can be repeated, and each of its
+histories by itself:
 
 ```console
 $ python -m tests.quality.measure --seed {seed} "faulty/forgotten index/0"
@@ -145,7 +146,6 @@ def page(measured: Measured) -> str:
         date=measured.date.isoformat(),
         count=len(measured.trials),
         hours=_duration(sum(trial.total for trial in measured.trials)),
-        small=SMALL_EXAMPLES,
     )
     parts = [head, _summary(measured)]
     if faulty := measured.of("faulty"):

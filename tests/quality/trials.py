@@ -27,7 +27,7 @@ from tests.quality.plain import PlainAlembic, PlainHistory
 MAX_COMMANDS = 20
 """The default of `walk_max_commands`."""
 
-SMALL_EXAMPLES = 5
+SMALL_EXAMPLES = 1
 """The most walks over each of the many small correct histories; over all others, as many as the profile says."""
 
 FIXED_TESTS = ("stairway", "up to date", "single head", "way down", "names")
