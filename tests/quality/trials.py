@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import core, settings
-from sqlalchemy import MetaData, create_engine
+from sqlalchemy import ForeignKey, MetaData, create_engine
 
 from alembic_gauntlet.database import Server
 from alembic_gauntlet.findings import Finding
@@ -188,9 +188,10 @@ class Laboratory:
         return settings(self.profile, max_examples=min(self.profile.max_examples, SMALL_EXAMPLES))
 
     def _models(self, written: PlainHistory) -> MetaData | None:
-        """Return what SQLAlchemy reads at head, after one revision per command; None where one of them fails.
+        """Return what SQLAlchemy reads at head, after one revision per command: what the author of a history means.
 
-        The models of a history: what its author means by it.
+        None where one of them fails, and where a foreign key leads out of the schema: Alembic compares no such models
+        unless env.py asks for all schemas.
         """
         models = MetaData()
         with self.plain.database() as name:
@@ -205,11 +206,17 @@ class Laboratory:
             finally:
                 engine.dispose()
         models.remove(models.tables["alembic_version"])
+        if any(key.target_fullname.rpartition(".")[0] not in models.tables for key in _foreign_keys(models)):
+            return None
         for column in (column for table in models.tables.values() for column in table.columns):
             # Alembic takes a column that owns the sequence of its default for SERIAL, which a model says without one.
             if column.server_default is not None and "nextval(" in str(getattr(column.server_default, "arg", "")):
                 column.server_default = None
         return models
+
+
+def _foreign_keys(models: MetaData) -> Iterator[ForeignKey]:
+    return (key for table in models.tables.values() for key in table.foreign_keys)
 
 
 def _fixed(gauntlet: Gauntlet, models: MetaData | None) -> Iterator[Report]:
