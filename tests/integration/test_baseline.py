@@ -191,5 +191,5 @@ def test_walk_goes_on_past_a_known_fault(project) -> None:
     assert walks.findings == ()
     assert walks.transitions is None, "the test is about random walks"
     assert coverage.commands > 20
-    assert len(coverage.downgraded) >= 4, "each of them is a known fault, past which the walks go on"
+    assert len(coverage.downgraded) >= 5, "each of them is a known fault, past which the walks go on"
     assert known.met
