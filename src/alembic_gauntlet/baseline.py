@@ -7,10 +7,11 @@ what: only that test can tell that a fault is mended. What is known of one test 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from alembic_gauntlet.diff import Change
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, group
 
@@ -81,6 +82,13 @@ class Known:
         kept = tuple(each for each in finding.changes if _one_line(f"{each.kind} {each.name}") in objects)
         return finding if kept == finding.changes else replace(finding, changes=kept)
 
+    def guilty(self, change: Change, revisions: Sequence[str], function: str) -> str | None:
+        """Return which of these revisions is known to be guilty of a change; None where none is."""
+        about = _one_line(f"{change.kind} {change.name}")
+        kind = "path-independence"
+        known = (each for each in revisions if (kind, each, f"{function}()", about) in self.faults)
+        return next(known, None)
+
     @property
     def spoilers(self) -> frozenset[tuple[str, str | None, str]]:
         """The group, revision and function of the faults that leave another schema."""
@@ -111,14 +119,21 @@ class Baseline:
         self._met: set[Fault] = set()
         self._mended: list[Fault] = []
 
-    def known(self, test: str) -> Known:
-        """Return what is known to a test: what any test of its class has found. `test` is a node id."""
-        related = [found for name, found in self._sections.items() if not name or _class(name) == _class(test)]
-        return Known({fault.key: fault for found in related for fault in found})
+    def known(self, test: str, *, is_walk: bool = False) -> Known:
+        """Return what is known to a test: what any test of its class has found. `test` is a node id.
 
-    def record(self, test: str, found: Iterable[Fault], met: Iterable[Fault], certain: bool) -> None:
+        As long as there is no file, a walk is told what the tests before it have found, to go on from there.
+        """
+        sections: Mapping[str, Iterable[Fault]] = self._found if is_walk and not self._exists else self._sections
+        related = [found for name, found in sections.items() if not name or _class(name) == _class(test)]
+        faults: dict[tuple[str, str, str, str], Fault] = {}
+        for fault in (each for found in related for each in found):
+            faults.setdefault(fault.key, fault)
+        return Known(faults)
+
+    def record(self, test: str, found: Collection[Fault], met: Collection[Fault], certain: bool) -> None:
         """Take down what a test has found and met; `certain`: see `Known`."""
-        self._found[test] = tuple(found)
+        self._found[test] = tuple(found) if self._exists else (*found, *met)
         self._met.update(met)
         if certain:
             keys = {fault.key for fault in met}

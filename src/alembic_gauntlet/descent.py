@@ -97,6 +97,10 @@ class Descent:
     ) -> dict[tuple[str, str], str]:
         """Upgrade one revision per command, in an order that is known to work, and see which one touches what."""
         found: dict[tuple[str, str], str] = {}
+        if self._canonical.is_on_the_way([*order]):
+            found = {key: each for each in order if each in among for key in self._canonical.touched(each) & keys}
+            if found.keys() == keys:
+                return found
         failed: set[str] = set()
         with self._canonical.fresh() as sandbox:
             before = self._canonical.read(sandbox)

@@ -205,8 +205,8 @@ class Gauntlet:
                 return (tell_unreachable(unreachable, canonical.way(state)),)
         return ()
 
-    def _explorer(self, canonical: Canonical) -> Explorer:
-        return Explorer(canonical, self._runner, self._reversibility())
+    def _explorer(self, canonical: Canonical, known: Known | None = None) -> Explorer:
+        return Explorer(canonical, self._runner, self._reversibility(), known)
 
     def _from_empty(self, finding: Finding) -> Finding:
         """Return a finding with the path to it from an empty database."""
@@ -240,7 +240,7 @@ class Gauntlet:
         """
         self._require_recent()
         plan = Plan(profile, max_commands, name, paths, baseline)
-        with closing(self._explorer(self._recent)) as explorer:
+        with closing(self._explorer(self._recent, baseline)) as explorer:
             return take_walks(Walker(explorer, invariants), plan, self._recent.start)
 
     def close(self) -> None:

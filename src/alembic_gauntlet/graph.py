@@ -134,6 +134,7 @@ class Graph:
 
     revisions: tuple[Revision, ...]
     _ancestors: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _descendants: dict[str, frozenset[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ordered = sorted(self.revisions, key=lambda revision: revision.id)
@@ -238,6 +239,12 @@ class Graph:
             self._ancestors[id] = self._closure((id,))
         return self._ancestors[id]
 
+    def descendants(self, id: str) -> frozenset[str]:
+        """The revisions that stand above `id`, by `down_revision` or `depends_on`; `id` is one of them."""
+        if id not in self._descendants:
+            self._descendants[id] = _reach((id,), self.dependents)
+        return self._descendants[id]
+
     def _closure(self, ids: Iterable[str]) -> State:
         found: set[str] = set()
         todo = list(ids)
@@ -320,7 +327,7 @@ class _Reading:
             for target in targets:
                 if not self.graph.ancestors(target).isdisjoint({*targets} - {target}):
                     raise self._refused(f"of its targets {', '.join(targets)}, {target} is above another")
-        return _reach(targets, self.graph.parents, lambda id: id not in self.state)
+        return frozenset().union(*map(self.graph.ancestors, targets)) - self.state
 
     def removed(self) -> frozenset[str]:
         branch, floor = self._downgrade_target()
@@ -330,7 +337,7 @@ class _Reading:
             roots = tuple(root for root in roots if root in below)
             if not roots:
                 raise self._refused(f"nothing directly above {floor or 'base'} is on the branch {branch!r}")
-        gone = _reach(roots, self.graph.dependents, self.state.__contains__)
+        gone = frozenset().union(*map(self.graph.descendants, roots)) & self.state
         if not gone and floor is not None and floor not in self.graph.version_heads(self.state):
             raise self._refused(f"nothing above {floor} is applied, and {floor} is not current")
         return gone
@@ -484,14 +491,12 @@ class _Reading:
         return _reach((id,), lambda at: self.graph[at].down_revisions)
 
 
-def _reach(
-    start: Iterable[str], step: Callable[[str], Iterable[str]], within: Callable[[str], bool] = lambda _: True
-) -> frozenset[str]:
+def _reach(start: Iterable[str], step: Callable[[str], Iterable[str]]) -> frozenset[str]:
     found: set[str] = set()
     todo = list(start)
     while todo:
         id = todo.pop()
-        if id not in found and within(id):
+        if id not in found:
             found.add(id)
             todo.extend(step(id))
     return frozenset(found)

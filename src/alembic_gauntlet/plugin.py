@@ -163,7 +163,8 @@ def gauntlet_known(request: pytest.FixtureRequest) -> Known | None:
     baseline = request.config.stash.get(_BASELINE, None)
     if baseline is None:
         return None
-    known: Known = request.node.stash.setdefault(_KNOWN, baseline.known(request.node.nodeid))
+    is_walk = request.node.get_closest_marker("fuzz") is not None
+    known: Known = request.node.stash.setdefault(_KNOWN, baseline.known(request.node.nodeid, is_walk=is_walk))
     return known
 
 

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.canonical import Canonical, Unreachable
 from alembic_gauntlet.database import Sandbox
@@ -97,12 +98,16 @@ class Explorer:
         canonical: the oracle, and where the walks start.
         runner: runs the commands.
         reversibility: which downgrades may be run.
+        known: faults that are known; who is guilty of these is not looked for again.
     """
 
-    def __init__(self, canonical: Canonical, runner: Runner, reversibility: Reversibility) -> None:
+    def __init__(
+        self, canonical: Canonical, runner: Runner, reversibility: Reversibility, known: Known | None = None
+    ) -> None:
         self._canonical = canonical
         self._runner = runner
         self._reversibility = reversibility
+        self._known = known or Known()
         self._seen: dict[Path, Observation] = {}
         self._firsts: dict[tuple[State, Schema | None, Imprint], Path] = {}
         self._same: dict[Path, Path] = {}
@@ -244,9 +249,10 @@ class Explorer:
         inherited = self._differing(path[:-1])
         schema = None if outcome.error else self._read(sandbox, after)
         changes = () if schema is None else self._changes(schema, after, inherited)
-        faulty = outcome.error is not None or bool(changes)
+        known = self._known_guilt(changes, outcome)
+        faulty = outcome.error is not None or len(known) < len(changes)
         singly = self._one_by_one(path, before, inherited) if faulty else None
-        guilty = self._guilty(changes, outcome, singly)
+        guilty = self._guilty(changes, outcome, singly) if faulty else known
         return Observation(
             path=path,
             before=before,
@@ -312,6 +318,13 @@ class Explorer:
         except Unreachable:
             return ()
         return tuple(change for change in found if (change.kind, change.name) not in inherited)
+
+    def _known_guilt(self, changes: tuple[Change, ...], outcome: Outcome) -> Mapping[Key, str]:
+        found = {
+            (change.kind, change.name): self._known.guilty(change, outcome.revisions, outcome.command.verb)
+            for change in changes
+        }
+        return {key: revision for key, revision in found.items() if revision is not None}
 
     def _guilty(self, changes: tuple[Change, ...], outcome: Outcome, singly: _Singly | None) -> Mapping[Key, str]:
         """Blame by delta: the revision after which, one per command, the object first differs from the canonical one.
