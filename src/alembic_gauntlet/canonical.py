@@ -20,9 +20,11 @@ from alembic_gauntlet.diff import diff
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, State
 from alembic_gauntlet.imprint import Imprint, imprint
+from alembic_gauntlet.path import quoted
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Settings
+from alembic_gauntlet.tables import Table, reflect
 
 _TEMPLATES = 8
 
@@ -193,6 +195,12 @@ class Canonical:
                 changes = ()
             self._touched[revision] = frozenset((change.kind, change.name) for change in changes)
         return self._touched[revision]
+
+    def tables(self, sandbox: Sandbox) -> tuple[Table, ...]:
+        """Return what rows of a sandbox's tables have to fit; not the version table."""
+        assert self._version_table is not None
+        schema, name = self._version_table.schema, quoted(self._version_table.name)
+        return reflect(sandbox.connection, [f"{quoted(schema)}.{name}" if schema else name])
 
     def rows(self, sandbox: Sandbox) -> frozenset[str]:
         """Return what the version table holds."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic_gauntlet.diff import Change
-from alembic_gauntlet.graph import Command
+from alembic_gauntlet.path import Action
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Finding:
 
     invariant: str
     message: str
-    path: tuple[Command, ...] = ()
+    path: tuple[Action, ...] = ()
     revision: str | None = None
     file: Path | None = None
     line: int | None = None
@@ -45,7 +45,7 @@ class Finding:
         return {
             "invariant": self.invariant,
             "message": self.message,
-            "path": [{"command": command.verb, "target": command.target} for command in self.path],
+            "path": [action.to_json() for action in self.path],
             "revision": self.revision,
             "file": None if self.file is None else relative(self.file, root),
             "line": self.line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path as FilePath
 from types import TracebackType
 
 from alembic.config import Config
@@ -26,6 +26,7 @@ from alembic_gauntlet.findings import Finding, NothingToCheck
 from alembic_gauntlet.graph import Command
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.machine import Walker, replay
+from alembic_gauntlet.path import Action, Path, has_rows
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
@@ -179,23 +180,21 @@ class Gauntlet:
         found = [each for each in naming.offences(schema, rules) if each.object.name not in old]
         return tuple(Finding("naming-conventions", str(each), hint=naming.REMEDY, about=each.about) for each in found)
 
-    def replay(self, commands: Sequence[Command], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:
+    def replay(self, actions: Sequence[Action], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:
         """Run a path from an empty database, and check the invariants after each command.
 
         Raises:
-            GauntletError: Alembic would refuse one of the commands.
+            GauntletError: Alembic would refuse one of the commands, or PostgreSQL one of the rows.
         """
-        path, start = tuple(commands), self._recent.start
+        path, start = tuple(actions), self._recent.start
         recent = path[: len(start)] == start
         canonical, relative = (self._recent, path[len(start) :]) if recent else (self._canonical, path)
-        with closing(self._explorer(canonical)) as explorer:
+        with closing(self._explorer(canonical, populated=has_rows(path))) as explorer:
             found = tuple(replay(Walker(explorer, invariants), relative))
             found = found or self._without_oracle(canonical, explorer, relative)
         return tuple(map(self._from_empty, found)) if recent else found
 
-    def _without_oracle(
-        self, canonical: Canonical, explorer: Explorer, path: tuple[Command, ...]
-    ) -> tuple[Finding, ...]:
+    def _without_oracle(self, canonical: Canonical, explorer: Explorer, path: Path) -> tuple[Finding, ...]:
         """Tell of the first state of a path that nothing else leads to: nothing judges it."""
         for count in range(1, len(path) + 1):
             state = explorer.state(path[:count])
@@ -205,8 +204,9 @@ class Gauntlet:
                 return (tell_unreachable(unreachable, canonical.way(state)),)
         return ()
 
-    def _explorer(self, canonical: Canonical, known: Known | None = None) -> Explorer:
-        return Explorer(canonical, self._runner, self._reversibility(), known)
+    def _explorer(self, canonical: Canonical, known: Known | None = None, populated: bool = False) -> Explorer:
+        lossy = self.settings.lossy_revisions
+        return Explorer(canonical, self._runner, self._reversibility(), known, lossy, populated)
 
     def _from_empty(self, finding: Finding) -> Finding:
         """Return a finding with the path to it from an empty database."""
@@ -218,7 +218,7 @@ class Gauntlet:
         max_commands: int = 20,
         name: str = "",
         invariants: Sequence[Invariant] = INVARIANTS,
-        paths: Sequence[tuple[Command, ...]] = (),
+        paths: Sequence[Path] = (),
         baseline: Known | None = None,
     ) -> Walks:
         """Walk over the revision graph; return each distinct fault with its minimal path.
@@ -284,7 +284,7 @@ class Gauntlet:
 
     def _describe(self, revision: str) -> str:
         script = self._runner.script.get_revision(revision)
-        return f"{revision}  {Path(script.path).name}  {script.doc}".rstrip()
+        return f"{revision}  {FilePath(script.path).name}  {script.doc}".rstrip()
 
     # At head
 

@@ -22,8 +22,6 @@ Step = tuple[str, Verb]
 """One revision run in one direction."""
 
 _RELATIVE = re.compile(r"(?:(?P<branch>.+?)@)?(?P<symbol>\w+)?(?P<steps>[+-]\d+)")
-_UP_TO_SEPARATOR = re.compile(r"""(?:[^;\n'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.)+""", re.DOTALL)
-_SEPARATORS = frozenset(";\n")
 
 
 class IllegalCommand(GauntletError):
@@ -50,29 +48,9 @@ class Command:
         """Return the command line, quoted where a shell needs it."""
         return f"alembic {self}"
 
-
-def parse_commands(text: str) -> tuple[Command, ...]:
-    """Read `upgrade a1; downgrade base`: the inverse of `"; ".join(map(str, commands))`.
-
-    New lines separate as semicolons do, and a leading `alembic` is allowed, so that the path of a failure message can
-    be pasted. Raises GauntletError for anything else.
-    """
-    if not _SEPARATORS.issuperset(_UP_TO_SEPARATOR.sub("", text)):
-        raise GauntletError(f"cannot read the commands {text!r}: a quote is not closed")
-    pieces = (shlex.split(piece) for piece in _UP_TO_SEPARATOR.findall(text))
-    return tuple(_command(words) for words in pieces if words)
-
-
-def _command(words: list[str]) -> Command:
-    match words[1:] if words[0] == "alembic" else words:
-        case ["upgrade", target]:
-            return Command("upgrade", target)
-        case ["downgrade", target]:
-            return Command("downgrade", target)
-    raise GauntletError(
-        f"cannot read the command {shlex.join(words)!r}: expected 'upgrade TARGET' or 'downgrade TARGET', "
-        "several of them separated by ';'"
-    )
+    def to_json(self) -> dict[str, str]:
+        """Return the entry in the path of the JSON report."""
+        return {"command": self.verb, "target": self.target}
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.population import Loss
 from alembic_gauntlet.tell import tell_changes, tell_error
 from alembic_gauntlet.walk import Observation
 
@@ -73,6 +74,24 @@ class SessionNotClean(Broken):
     """A revision leaves something on the session that changes the next revision of the same command."""
 
     invariant = "clean-session"
+
+
+class RowsLost(Broken):
+    """A row is lost, though its table is not."""
+
+    invariant = "rows-survive"
+
+
+class RowsRewritten(Broken):
+    """A round trip over a revision changes values of a column that it does not drop."""
+
+    invariant = "row-round-trip"
+
+
+class SequenceBehind(Broken):
+    """The next value of a sequence is in a row already."""
+
+    invariant = "sequences-ahead"
 
 
 def command_succeeds(seen: Observation) -> None:
@@ -147,6 +166,39 @@ def clean_session(seen: Observation) -> None:
         raise _kind(SessionNotClean, finding)(finding)
 
 
+def rows_survive(seen: Observation) -> None:
+    """A row of a table that outlives the command is still there, by its key."""
+    if seen.fate.lost:
+        by_table = {loss.table: loss for loss in reversed(seen.fate.lost)}
+        lines = [f"After `{seen.command.shell()}` rows are lost, of tables that are still there:"]
+        lines += [f"    {table}: {_row(loss)}" for table, loss in by_table.items()]
+        finding = _of_rows("rows-survive", lines, seen, sorted(by_table)[0])
+        raise _kind(RowsLost, finding)(finding)
+
+
+def row_round_trip(seen: Observation) -> None:
+    """After an upgrade and a downgrade, a column that has existed throughout holds what it held before."""
+    if seen.fate.rewritten:
+        by_column = {(loss.table, loss.column): loss for loss in reversed(seen.fate.rewritten)}
+        lines = [f"Up and down again over revision {seen.row_guilty} values have changed:"]
+        lines += [
+            f"    {table}.{column} of {_row(loss)}: {loss.before!r} became {_shown(loss.after)}"
+            for (table, column), loss in by_column.items()
+        ]
+        finding = _of_rows("row-round-trip", lines, seen, ".".join(sorted(by_column)[0]))
+        raise _kind(RowsRewritten, finding)(finding)
+
+
+def sequences_ahead(seen: Observation) -> None:
+    """The next value of a sequence collides with no row."""
+    if seen.fate.behind:
+        lines = [f"After `{seen.command.shell()}` the next row fails, since a sequence gives a value that is there:"]
+        lines += [f"    the next value of {each.sequence} is in {each.column} already" for each in seen.fate.behind]
+        lines.append("Where rows are inserted with their keys, the sequence has to be moved past them: setval().")
+        finding = replace(_of_rows("sequences-ahead", lines, seen, seen.fate.behind[0].column), hint="")
+        raise _kind(SequenceBehind, finding)(finding)
+
+
 def broken(invariant: Invariant, seen: Observation) -> Failure | None:
     """Return how an invariant does not hold; None where it does.
 
@@ -174,6 +226,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     path_independence,
     version_table,
     clean_session,
+    rows_survive,
+    row_round_trip,
+    sequences_ahead,
 )
 """All of them, in the order of checking; on the test class, `invariants = (*INVARIANTS, mine)` adds one."""
 
@@ -195,6 +250,34 @@ def _told(seen: Observation, changes: tuple[Change, ...]) -> Finding:
     theirs = tuple(change for change in changes if seen.guilty.get((change.kind, change.name)) == first)
     heads = tuple(sorted(seen.expected_rows))
     return tell_changes(theirs, seen.path, heads, seen.locations.get(first) if first else None, first)
+
+
+_LOSSY = """\
+If revision {revision} means to, declare it on the test class, with the reason:
+    lossy_revisions = {{{revision!r}: "..."}}"""
+
+
+def _of_rows(invariant: str, lines: list[str], seen: Observation, about: str) -> Finding:
+    location = seen.row_location
+    return Finding(
+        invariant,
+        "\n".join(lines),
+        seen.path,
+        seen.row_guilty,
+        location.file if location else None,
+        location.line if location else None,
+        location.function if location else "",
+        hint=_LOSSY.format(revision=seen.row_guilty),
+        about=about,
+    )
+
+
+def _row(loss: Loss) -> str:
+    return "the row with " + ", ".join(f"{name} = {_shown(value)}" for name, value in loss.row)
+
+
+def _shown(value: str | None) -> str:
+    return "NULL" if value is None else repr(value)
 
 
 _KINDS: dict[tuple[str, str, str], type[Broken]] = {}

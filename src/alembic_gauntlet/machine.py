@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.findings import Failure, Finding, group
-from alembic_gauntlet.graph import Command, State
+from alembic_gauntlet.graph import Command, IllegalCommand, State
 from alembic_gauntlet.invariants import Invariant, broken
-from alembic_gauntlet.walk import Explorer, Observation, Path
+from alembic_gauntlet.path import Insert, Path
+from alembic_gauntlet.walk import Explorer, Observation
 
 REVISIONS = 10
 """Walks run so many revisions for each command that they may take: on a long history they take fewer commands."""
@@ -146,10 +147,15 @@ def replay(walker: Walker, path: Path) -> list[Finding]:
     """Take a path from an empty database; return what does not hold after its first command that shows anything.
 
     Raises:
-        IllegalCommand: Alembic would refuse a command of the path.
+        IllegalCommand: Alembic would refuse a command of the path, or PostgreSQL a row.
     """
     walker.explorer.state(path)
-    for count in range(1, len(path) + 1):
+    for count, action in enumerate(path, 1):
+        if isinstance(action, Insert):
+            refused = walker.explorer.insert(path[: count - 1], action)
+            if refused is not None:
+                raise IllegalCommand(f"PostgreSQL refuses `{action.shell()}`:\n    {refused.reason}")
+            continue
         found = walker.findings(path[:count])
         if found or walker.explorer.observe(path[:count]).error is not None:
             return found
@@ -313,6 +319,8 @@ def _nearer(walker: Walker, finding: Finding) -> Finding:
     explorer = walker.explorer
     for position, command in enumerate(finding.path):
         before, after = finding.path[:position], finding.path[position + 1 :]
+        if isinstance(command, Insert):
+            continue
         for nearer in explorer.nearer(explorer.state(before), command, finding.revision)[:_NEARER]:
             found = _shown(walker, (*before, nearer, *after), finding)
             if found is not None:
@@ -335,6 +343,10 @@ def _is_walkable(walker: Walker, path: Path) -> bool:
     explorer = walker.explorer
     state = explorer.floor
     for count, command in enumerate(path, 1):
+        if isinstance(command, Insert):
+            if explorer.insert(path[: count - 1], command) is not None:
+                return False
+            continue
         if not explorer.may_take(state, command):
             return False
         state = explorer.graph.after(state, command)

@@ -21,7 +21,7 @@ from alembic_gauntlet.baseline import Baseline, Fault, Known, faults
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Failure, Finding
-from alembic_gauntlet.graph import parse_commands
+from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.progress import Progress
 from alembic_gauntlet.report import Report
 
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--gauntlet-report {file}: the name has to end in .json")
     if config.getoption("--gauntlet-replay") is not None:
         try:
-            parse_commands(config.getoption("--gauntlet-replay"))
+            parse_path(config.getoption("--gauntlet-replay"))
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-replay: {error}") from error
     file = config.getoption("--gauntlet-baseline")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding
-from alembic_gauntlet.graph import Command, parse_commands
+from alembic_gauntlet.path import Action, parse_path, written
 
 _HEADER = """\
 # Paths that have failed once. Each is replayed before the random walks; remove it when its fault is mended.
@@ -26,7 +26,7 @@ class Regressions:
 
     file: Path
 
-    def paths(self) -> list[tuple[Command, ...]]:
+    def paths(self) -> list[tuple[Action, ...]]:
         """Return the paths of the file, in its order; none where there is no file.
 
         Raises:
@@ -38,7 +38,7 @@ class Regressions:
         for number, line in enumerate(self.file.read_text().splitlines(), 1):
             text = line.partition("#")[0].strip()
             try:
-                paths += [parse_commands(text)] if text else []
+                paths += [parse_path(text)] if text else []
             except GauntletError as error:
                 raise GauntletError(f"{self.file}:{number}: {error}") from error
         return paths
@@ -50,10 +50,7 @@ class Regressions:
         if not new:
             return
         before = self.file.read_text() if self.file.exists() else _HEADER
-        lines = [
-            f"{'; '.join(map(str, path))}  # {each.invariant} {each.revision or ''}".rstrip()
-            for path, each in new.items()
-        ]
+        lines = [f"{written(path)}  # {each.invariant} {each.revision or ''}".rstrip() for path, each in new.items()]
         try:
             self.file.write_text(before + "\n".join(lines) + "\n")
         except OSError as error:

@@ -30,6 +30,10 @@ class Settings:
     """Seconds that a statement may take; 0 for ever."""
     migration_url_env: str | None = None
     """An environment variable that carries the sandbox's URL while env.py runs."""
+    lossy_revisions: Mapping[str, str] = field(default_factory=dict)
+    """Revisions that may delete rows and change values, and why."""
+    row_tables_ignore: Sequence[str] = ()
+    """Table names or shell patterns that the populated walks put no rows into."""
     naming: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Naming rules that the user has set, by the name of the class attribute (`allowed_index_prefixes`)."""
 
@@ -60,11 +64,12 @@ class Reversibility:
                 f"    irreversible_revisions = ({declared!r},)"
             )
         named = [*self._irreversible, *filter(None, [self.settings.minimum_downgrade_revision])]
+        named += self.settings.lossy_revisions
         unknown = [revision for revision in named if revision not in self.graph]
         if unknown:
             raise GauntletError(
-                f"irreversible_revisions or minimum_downgrade_revision names {', '.join(unknown)}, which this history\n"
-                "does not have. Full revision ids are needed, as `alembic history` shows them."
+                f"irreversible_revisions, minimum_downgrade_revision or lossy_revisions names {', '.join(unknown)},\n"
+                "which this history does not have. Full revision ids are needed, as `alembic history` shows them."
             )
 
     @property

@@ -18,9 +18,9 @@ from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
-from alembic_gauntlet.graph import parse_commands
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.naming import DEFAULTS
+from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.regressions import Regressions
 from alembic_gauntlet.report import render
 from alembic_gauntlet.settings import Settings
@@ -119,7 +119,7 @@ class MigrationTestBase:
     @pytest.mark.gauntlet_replay
     def test_replay(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """The commands of `--gauntlet-replay` succeed, and leave the schema as it should be."""
-        commands = parse_commands(request.config.getoption("--gauntlet-replay"))
+        commands = parse_path(request.config.getoption("--gauntlet-replay"))
         _check(request, gauntlet.replay, commands, self.invariants)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.findings import Finding
-from alembic_gauntlet.graph import Command
+from alembic_gauntlet.path import Path, commands
 from alembic_gauntlet.runner import CommandError
 
 _DETAIL = re.compile(r"; +(DETAIL|HINT|CONTEXT):")
@@ -17,7 +17,7 @@ If it refuses on purpose, declare it on the test class (or "all" for a forward-o
     irreversible_revisions = ({revision!r},)"""
 
 
-def tell_error(error: CommandError, path: tuple[Command, ...]) -> Finding:
+def tell_error(error: CommandError, path: Path) -> Finding:
     """Tell that the last command of `path` fails."""
     explanation = error.explanation
     where = explanation.location
@@ -41,7 +41,7 @@ def tell_error(error: CommandError, path: tuple[Command, ...]) -> Finding:
 
 def tell_changes(
     changes: tuple[Change, ...],
-    path: tuple[Command, ...],
+    path: Path,
     state: tuple[str, ...],
     location: Location | None,
     revision: str | None,
@@ -50,10 +50,10 @@ def tell_changes(
 
     `location` and `revision` are those of the guilty revision, None where it is not known.
     """
-    last = path[-1]
+    last, run = path[-1], commands(path)
     if not state:
         message = f"After `{last.shell()}` the schema at base is not that of a fresh database:"
-    elif all(command.verb == "upgrade" for command in path):
+    elif all(command.verb == "upgrade" for command in run):
         message = f"After `{last.shell()}` the schema is not the one that one revision per command gives:"
     else:
         fresh = " and ".join(f"`alembic upgrade {head}`" for head in state)

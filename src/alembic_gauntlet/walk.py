@@ -1,4 +1,4 @@
-"""The engine of the walks: a path of commands in, an observation of its last command out.
+"""The engine of the walks: a path of commands and rows in, an observation of its last command out.
 
 What a path does is a function of the path alone, since every walk starts from the same prepared database. So each path
 is run once and its observation kept: shrinking replays what is known without touching the database, and only new
@@ -9,26 +9,26 @@ a schema does not tell included, what comes after is run once.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.canonical import Canonical, Unreachable
-from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.checkpoints import Checkpoints, Place
 from alembic_gauntlet.diff import Change, diff
-from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
 from alembic_gauntlet.imprint import Imprint
 from alembic_gauntlet.leftovers import Leftover, Watch
+from alembic_gauntlet.path import Insert, Path
+from alembic_gauntlet.population import Fate, Refused, Texts, key_values, row_count
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Reversibility
+from alembic_gauntlet.tables import Table
 
-Path = tuple[Command, ...]
-
-_CHECKPOINTS = 24
+_Seen = TypeVar("_Seen")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Observation:
     """What one command did, at the end of a path from an empty database.
 
     Attributes:
-        path: the commands that were run, this one last.
+        path: the commands that were run and the rows that were inserted, this command last.
         before: the state it began in; `after`: the one that the revision graph predicts.
         error: why it failed, if it did.
         revisions: what it ran, in order.
@@ -52,6 +52,8 @@ class Observation:
         spoilers: the revisions after which, one per command, the schema first differs.
         schema: what is there now; None where the command has failed.
         astray: the path has passed a state that no fresh upgrade leads to, so that nothing judges what comes after.
+        fate: what the command has made of the rows of the path; `row_guilty`: the revision that has done it;
+            `row_location`: where the function of it begins that has.
     """
 
     path: Path
@@ -71,6 +73,9 @@ class Observation:
     one_by_one: bool | None = None
     spoilers: frozenset[str] = frozenset()
     astray: bool = False
+    fate: Fate = field(default_factory=Fate)
+    row_guilty: str | None = None
+    row_location: Location | None = None
 
     @property
     def is_clean(self) -> bool:
@@ -80,7 +85,9 @@ class Observation:
     @property
     def command(self) -> Command:
         """The command that was observed."""
-        return self.path[-1]
+        command = self.path[-1]
+        assert isinstance(command, Command), "what a row does is not observed"
+        return command
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ class _Singly:
 
     passes: bool
     guilty: Mapping[Key, str]
+    row_guilty: str | None = None
 
 
 class Explorer:
@@ -99,10 +107,18 @@ class Explorer:
         runner: runs the commands.
         reversibility: which downgrades may be run.
         known: faults that are known; who is guilty of these is not looked for again.
+        lossy: revisions that may lose rows and change values.
+        populated: whether the walks are about rows.
     """
 
     def __init__(
-        self, canonical: Canonical, runner: Runner, reversibility: Reversibility, known: Known | None = None
+        self,
+        canonical: Canonical,
+        runner: Runner,
+        reversibility: Reversibility,
+        known: Known | None = None,
+        lossy: Collection[str] = (),
+        populated: bool = False,
     ) -> None:
         self._canonical = canonical
         self._runner = runner
@@ -111,8 +127,11 @@ class Explorer:
         self._seen: dict[Path, Observation] = {}
         self._firsts: dict[tuple[State, Schema | None, Imprint], Path] = {}
         self._same: dict[Path, Path] = {}
-        self._checkpoints: OrderedDict[Path, Sandbox] = OrderedDict()
-        self._live: tuple[Path, Sandbox] | None = None
+        self._places = Checkpoints(canonical, runner, lossy, populated)
+        self._refused: dict[Path, Refused | None] = {}
+        self._references: dict[tuple[Path, str, tuple[str, ...]], tuple[Texts, ...]] = {}
+        self._counts: dict[tuple[Path, str], int] = {}
+        self._tables: dict[Path, tuple[Table, ...]] = {}
         self._candidates: dict[State, tuple[Command, ...]] = {}
         self._left: float = math.inf
 
@@ -126,7 +145,7 @@ class Explorer:
         """The state where every walk starts."""
         return self._canonical.floor
 
-    def straight_to(self, state: State) -> Path:
+    def straight_to(self, state: State) -> tuple[Command, ...]:
         """Return the commands that lead from the start straight to a state: one for each head."""
         return self._canonical.straight_to(state)
 
@@ -183,8 +202,8 @@ class Explorer:
     def state(self, path: Path) -> State:
         """Return the state that a path of legal commands leads to."""
         state = self.floor
-        for command in path:
-            state = self.graph.after(state, command)
+        for action in path:
+            state = state if isinstance(action, Insert) else self.graph.after(state, action)
         return state
 
     def observe(self, path: Path) -> Observation:
@@ -198,8 +217,8 @@ class Explorer:
     def _first(self, path: Path) -> Path:
         """Return a path to the same last command on the same database: the first one that has led there."""
         found: Path = ()
-        for command in path[:-1]:
-            found = (*found, command)
+        for action in path[:-1]:
+            found = (*found, action)
             found = self._same.get(found, found)
         return (*found, *path[-1:])
 
@@ -222,37 +241,40 @@ class Explorer:
 
     def _run(self, path: Path) -> Observation:
         before = self.state(path[:-1])
-        sandbox = self._standing_at(path[:-1])
+        place = self._places.standing_at(path[:-1])
         try:
-            observation = self._observed(sandbox, path, before, self.graph.after(before, path[-1]))
+            observation = self._observed(place, path, before)
         except BaseException:
-            sandbox.drop()
+            place.drop()
             raise
         if observation.error is None:
-            self._go_on_from(self._known_as(observation, sandbox), sandbox)
+            self._places.go_on_from(self._known_as(observation, place), place)
         else:
-            sandbox.drop()
+            place.drop()
         return observation
 
-    def _known_as(self, seen: Observation, sandbox: Sandbox) -> Path:
+    def _known_as(self, seen: Observation, place: Place) -> Path:
         """Return the first path that has led to the database where this one has led."""
-        imprint = self._canonical.imprint(sandbox) if seen.is_clean and not seen.astray else None
+        imprint = self._canonical.imprint(place.sandbox) if seen.is_clean and not seen.astray else None
         if imprint is None:
             return seen.path
         self._same[seen.path] = self._firsts.setdefault((seen.after, seen.schema, imprint), seen.path)
         return self._same[seen.path]
 
-    def _observed(self, sandbox: Sandbox, path: Path, before: State, after: State) -> Observation:
-        watch = Watch()
-        outcome = self._runner.run(sandbox, path[-1], watch)
+    def _observed(self, place: Place, path: Path, before: State) -> Observation:
+        command, last, watch = path[-1], self._last_command(path[:-1]), Watch()
+        assert isinstance(command, Command)
+        after = self.graph.after(before, command)
+        outcome, fate = self._places.run(place, command, watch)
         self._left -= len(outcome.revisions)
-        inherited = self._differing(path[:-1])
-        schema = None if outcome.error else self._read(sandbox, after)
+        inherited = self._differing(last)
+        schema = None if outcome.error else self._read(place, after)
         changes = () if schema is None else self._changes(schema, after, inherited)
         known = self._known_guilt(changes, outcome)
-        faulty = outcome.error is not None or len(known) < len(changes)
+        faulty = outcome.error is not None or len(known) < len(changes) or bool(fate)
         singly = self._one_by_one(path, before, inherited) if faulty else None
         guilty = self._guilty(changes, outcome, singly) if faulty else known
+        culprit = (singly.row_guilty if singly else None) or (outcome.revisions[-1] if fate else None)
         return Observation(
             path=path,
             before=before,
@@ -262,25 +284,34 @@ class Explorer:
             schema=schema,
             changes=changes,
             inherited=inherited,
-            stained=bool(path[:-1]) and not self.observe(path[:-1]).is_clean,
+            stained=bool(last) and not self.observe(last).is_clean,
             guilty=guilty,
-            locations=self._locations({*outcome.revisions, *guilty.values()}, path[-1].verb),
-            rows=self._canonical.rows(sandbox) if outcome.error is None else frozenset(),
+            locations=self._locations({*outcome.revisions, *guilty.values()}, command.verb),
+            rows=self._canonical.rows(place.sandbox) if outcome.error is None else frozenset(),
             expected_rows=self.graph.version_heads(after),
             leftovers=self._leftovers(path, outcome, watch),
             one_by_one=None if singly is None else singly.passes,
             spoilers=frozenset(singly.guilty.values()) if singly else frozenset(),
-            astray=self._is_astray(path[:-1]),
+            astray=self._is_astray(last),
+            fate=fate,
+            row_guilty=culprit,
+            row_location=self._runner.location(culprit, fate.by or command.verb) if culprit else None,
         )
 
     def _leftovers(self, path: Path, outcome: Outcome, watch: Watch) -> tuple[Leftover, ...]:
         """Return what is left on the session, and by which revision: looked for only where there may be something."""
         if len(outcome.revisions) > 1 and (watch.found or outcome.error):
             closer = Watch(each=True)
-            with self._standing_at(path[:-1]) as sandbox:
-                self._runner.run(sandbox, path[-1], closer)
+            with self._places.standing_at(path[:-1]) as place:
+                self._runner.run(place.sandbox, outcome.command, closer)
             return tuple(closer.found)
         return tuple(watch.found)
+
+    def _last_command(self, path: Path) -> Path:
+        """Return a path as far as its last command."""
+        while path and isinstance(path[-1], Insert):
+            path = path[:-1]
+        return path
 
     def _differing(self, path: Path) -> frozenset[Key]:
         if not path:
@@ -302,9 +333,9 @@ class Explorer:
     def _locations(self, revisions: set[str], function: str) -> Mapping[str, Location]:
         return {revision: self._runner.location(revision, function) for revision in revisions}
 
-    def _read(self, sandbox: Sandbox, state: State) -> Schema:
+    def _read(self, place: Place, state: State) -> Schema:
         """Return the schema of a sandbox: the expected one itself where they are equal, since many are kept."""
-        schema = self._canonical.read(sandbox)
+        schema = self._canonical.read(place.sandbox)
         try:
             expected = self._canonical.expected(state)
         except Unreachable:
@@ -346,76 +377,79 @@ class Explorer:
 
     def _one_by_one(self, path: Path, before: State, inherited: frozenset[Key]) -> _Singly | None:
         """Run the revisions of the last command, one per command, from where it began; None where it is only one."""
-        plan = self.graph.plan(before, path[-1])
+        command = path[-1]
+        assert isinstance(command, Command)
+        plan = self.graph.plan(before, command)
         if len(plan) < 2:
             return None
         if len(path) == 1 and self._canonical.is_on_the_way([revision for revision, _ in plan]):
             return _Singly(True, {})
         self._left -= len(plan)
         guilty: dict[Key, str] = {}
-        with self._standing_at(path[:-1]) as sandbox:
+        row_guilty: str | None = None
+        with self._places.standing_at(path[:-1]) as place:
             state = before
             for revision, verb in plan:
                 up = verb == "upgrade"
                 step = self.graph.one_step_upgrade(revision) if up else self.graph.one_step_downgrade(revision, state)
-                if step is None or self._runner.run(sandbox, step).error is not None:
-                    return _Singly(False, guilty)
+                if step is None:
+                    return _Singly(False, guilty, row_guilty)
+                outcome, fate = self._places.run(place, step)
+                if outcome.error is not None:
+                    return _Singly(False, guilty, row_guilty)
+                row_guilty = row_guilty or (revision if fate else None)
                 state = self.graph.after(state, step)
-                changes = self._changes(self._canonical.read(sandbox), state, inherited)
+                changes = self._changes(self._canonical.read(place.sandbox), state, inherited)
                 for change in changes:
                     guilty.setdefault((change.kind, change.name), revision)
-            return _Singly(not changes, guilty)
+            return _Singly(not changes, guilty, row_guilty)
 
-    # Databases
+    # Rows
 
-    def _standing_at(self, path: Path) -> Sandbox:
-        """Return a sandbox on which `path` has been run; it is the caller's."""
-        if self._live is not None and self._live[0] == path:
-            sandbox, self._live = self._live[1], None
-            return sandbox
-        length, sandbox = self._nearest(path)
+    def insert(self, path: Path, row: Insert) -> Refused | None:
+        """Insert a row at the end of a path; return why it is refused, if it is, or recall it."""
+        inserted = (*path, row)
+        if inserted not in self._refused:
+            place = self._places.standing_at(path)
+            try:
+                self._refused[inserted] = self._places.insert(place, row)
+            except BaseException:
+                place.drop()
+                raise
+            self._places.go_on_from(path if self._refused[inserted] else inserted, place)
+        return self._refused[inserted]
+
+    def tables(self, path: Path) -> tuple[Table, ...]:
+        """Return the tables that rows may be inserted into at the end of a path, by name."""
+        path = self._last_command(path)
+        if path not in self._tables:
+            self._tables[path] = self._at(path, self._places.tables)
+        return self._tables[path]
+
+    def references(self, path: Path, table: str, columns: Sequence[str]) -> tuple[Texts, ...]:
+        """Return what a foreign key to some columns of a table may refer to at the end of a path."""
+        key = (path, table, tuple(columns))
+        if key not in self._references:
+            self._references[key] = self._at(path, lambda place: key_values(place.sandbox.connection, table, columns))
+        return self._references[key]
+
+    def count(self, path: Path, table: str) -> int:
+        """Return how many rows a table has at the end of a path."""
+        if (path, table) not in self._counts:
+            self._counts[path, table] = self._at(path, lambda place: row_count(place.sandbox.connection, table))
+        return self._counts[path, table]
+
+    def _at(self, path: Path, look: Callable[[Place], _Seen]) -> _Seen:
+        """Look at the database at the end of a path."""
+        place = self._places.standing_at(path)
         try:
-            for command in path[length:]:
-                if self._runner.run(sandbox, command).error is not None:
-                    raise GauntletError(
-                        f"`{command.shell()}` has passed before and fails now, on the same path from a new database:\n"
-                        "the migration depends on something else, such as the time, random values, or other sessions."
-                    )
+            seen = look(place)
         except BaseException:
-            sandbox.drop()
+            place.drop()
             raise
-        if length < len(path):
-            self._keep(path, sandbox.clone())
-        return sandbox
-
-    def _go_on_from(self, path: Path, sandbox: Sandbox) -> None:
-        """Stand at the end of a path; where the walk stood before is a checkpoint for nothing."""
-        if self._live is not None:
-            self._keep(*self._live)
-        self._live = path, sandbox
-
-    def _nearest(self, path: Path) -> tuple[int, Sandbox]:
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._checkpoints:
-                self._checkpoints.move_to_end(path[:length])
-                return length, self._checkpoints[path[:length]].clone()
-            if self._live is not None and self._live[0] == path[:length]:
-                return length, self._live[1].clone()
-        return 0, self._canonical.fresh()
-
-    def _keep(self, path: Path, sandbox: Sandbox) -> None:
-        sandbox.close()
-        if path in self._checkpoints:
-            sandbox.drop()
-            return
-        self._checkpoints[path] = sandbox
-        while len(self._checkpoints) > _CHECKPOINTS:
-            self._checkpoints.popitem(last=False)[1].drop()
+        self._places.go_on_from(path, place)
+        return seen
 
     def close(self) -> None:
         """Drop the databases of the walks."""
-        kept = [*self._checkpoints.values(), *([self._live[1]] if self._live else [])]
-        self._checkpoints.clear()
-        self._live = None
-        for sandbox in kept:
-            sandbox.drop()
+        self._places.close()

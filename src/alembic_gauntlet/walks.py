@@ -21,7 +21,7 @@ from alembic_gauntlet.machine import (
     signature,
     walk,
 )
-from alembic_gauntlet.walk import Path
+from alembic_gauntlet.path import Path
 
 
 @dataclass(frozen=True)

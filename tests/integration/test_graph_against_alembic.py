@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from alembic_gauntlet.database import Sandbox, Server
 from alembic_gauntlet.embedded import EmbeddedServer
-from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State, parse_commands
+from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
+from alembic_gauntlet.path import parse_path
 from strategies.graphs import MigrationScript, commands, history, scripts
 
 ENV_PY = """
@@ -197,7 +198,7 @@ def test_a_command_leaves_these_rows(
 ):
     """What the model and Alembic both say, case by case; None: the last command is refused."""
     graph, planner, state = Graph.from_scripts(files), Planner(files, nowhere), frozenset[str]()
-    *before, last = parse_commands(commands_run)
+    *before, last = parse_path(commands_run)
     for command in before:
         state = graph.after(state, command)
     if rows is None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alembic_gauntlet.errors import GauntletError
-from alembic_gauntlet.graph import Command, Graph, IllegalCommand, Revision, State, parse_commands
+from alembic_gauntlet.graph import Command, Graph, IllegalCommand, Revision, State
+from alembic_gauntlet.path import parse_path
 from strategies.graphs import commands, graphs, history, legal_commands
 
 MERGED = Graph.from_scripts(history("h a1:h a2:a1 b1:h b2:b1 m:a2,b2"))
@@ -127,7 +128,7 @@ def test_one_step_downgrade_names_the_plainest_target(graph: Graph, id: str, app
 )
 def test_refusals_name_the_command_and_the_cause(graph: Graph, applied: list[str], command: str, message: str | None):
     """None: the command is legal, though it looks odd; Alembic does not check the branch where it has no choice."""
-    (parsed,) = parse_commands(command)
+    (parsed,) = parse_path(command)
     if message is None:
         assert graph.after(graph.state(*applied), parsed) < graph.state(*applied)
         return
@@ -206,8 +207,8 @@ def test_a_long_history_needs_no_recursion():
 @given(st.lists(st.builds(Command, st.sampled_from(["upgrade", "downgrade"]), st.text(min_size=1).filter(str.strip))))
 def test_commands_survive_being_written_and_read(path: list[Command]):
     """Whatever a branch label is called, the replay text means the same commands."""
-    assert parse_commands("; ".join(map(str, path))) == tuple(path)
-    assert parse_commands("\n".join(command.shell() for command in path)) == tuple(path)
+    assert parse_path("; ".join(map(str, path))) == tuple(path)
+    assert parse_path("\n".join(command.shell() for command in path)) == tuple(path)
 
 
 @given(graphs_and_states(), st.data())
@@ -227,7 +228,7 @@ def test_plain_commands_are_written_without_quotes():
 )
 def test_text_that_is_no_command_is_refused(text: str):
     with pytest.raises(GauntletError):
-        parse_commands(text)
+        parse_path(text)
 
 
 def test_a_verb_that_alembic_does_not_have_is_refused():

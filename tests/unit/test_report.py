@@ -9,7 +9,8 @@ from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.diff import Change
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding
-from alembic_gauntlet.graph import Command, parse_commands
+from alembic_gauntlet.graph import Command
+from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.report import Report, render
 
 ROOT = Path("/project")
@@ -78,7 +79,7 @@ def test_a_long_path_is_cut_but_can_be_replayed(length: int) -> None:
     assert len(lines) <= SCREEN
     if length <= 20:
         shown = lines[-1].removeprefix("Replay: pytest -m fuzz --gauntlet-replay ").strip("'")
-        assert parse_commands(shown) == path
+        assert parse_path(shown) == path
     else:
         assert "--gauntlet-report" in lines[-1]
 

@@ -1,0 +1,194 @@
+"""The databases of the walks: where the walk is, and places to go on from. A row of a walk is part of the place."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from alembic_gauntlet.canonical import Canonical
+from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.errors import GauntletError
+from alembic_gauntlet.graph import Command
+from alembic_gauntlet.leftovers import Watch
+from alembic_gauntlet.path import Action, Insert, Path
+from alembic_gauntlet.population import (
+    Behind,
+    Fate,
+    Loss,
+    Population,
+    Refused,
+    Trip,
+    compare,
+    insert,
+    rewritten,
+    sequences_behind,
+    take_stock,
+)
+from alembic_gauntlet.runner import Outcome, Runner
+from alembic_gauntlet.tables import Table
+
+_CHECKPOINTS = 24
+
+
+@dataclass
+class Place:
+    """A database at the end of a path, the rows that the path has put there, and its tables, once they were read."""
+
+    sandbox: Sandbox
+    population: Population
+    tables: tuple[Table, ...] | None = None
+    behind: frozenset[Behind] | None = None
+
+    def clone(self) -> Place:
+        """Return another one like it."""
+        return Place(self.sandbox.clone(), self.population, self.tables, self.behind)
+
+    def drop(self) -> None:
+        """Drop the database."""
+        self.sandbox.drop()
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drop()
+
+
+class Checkpoints:
+    """The databases of one history's walks.
+
+    Args:
+        canonical: makes the first one, and reads them.
+        runner: runs the commands.
+        lossy: revisions that may lose rows and change values.
+        populated: whether the walks are about rows.
+    """
+
+    def __init__(
+        self, canonical: Canonical, runner: Runner, lossy: Collection[str] = (), populated: bool = False
+    ) -> None:
+        self._canonical = canonical
+        self._runner = runner
+        self._lossy = frozenset(lossy)
+        self._populated = populated
+        self._kept: OrderedDict[Path, Place] = OrderedDict()
+        self._live: tuple[Path, Place] | None = None
+
+    # Actions
+
+    def run(self, place: Place, command: Command, watch: Watch | None = None) -> tuple[Outcome, Fate]:
+        """Run a command at a place; return what came of it, and of the rows there."""
+        population, connection = place.population, place.sandbox
+        before = take_stock(connection.connection, population.ours) if population.ours else {}
+        was_behind = self._behind(place)
+        outcome = self._runner.run(place.sandbox, command, watch)
+        place.tables = place.behind = None
+        if outcome.error is not None:
+            return outcome, Fate()
+        names = [stock.table for stock in before.values()]
+        after = take_stock(connection.connection, population.ours, names) if population.ours else {}
+        lost, left = compare(population, before, after)
+        trip, changed = population.trip, tuple[Loss, ...]()
+        only = outcome.revisions[0] if len(outcome.revisions) == 1 else None
+        if trip is not None and command.verb == "downgrade" and only == trip.revision:
+            changed = rewritten(trip, after, left.ours)
+        trip = Trip(only, before, after) if only is not None and command.verb == "upgrade" and before else None
+        place.population = Population(left.ours, trip)
+        behind = tuple(sorted(self._behind(place) - was_behind, key=str))
+        if not self._lossy.isdisjoint(outcome.revisions):
+            lost, changed = (), ()
+        return outcome, Fate(lost, changed, behind)
+
+    def _behind(self, place: Place) -> frozenset[Behind]:
+        if not self._populated:
+            return frozenset()
+        if place.behind is None:
+            place.behind = sequences_behind(place.sandbox.connection)
+        return place.behind
+
+    def insert(self, place: Place, row: Insert) -> Refused | None:
+        """Insert a row at a place; return why it is refused, if it is."""
+        table = next((each for each in self.tables(place) if each.name == row.table), None)
+        if table is None:
+            return Refused(f"there is no table {row.table}")
+        inserted = insert(place.sandbox.connection, row, table)
+        if isinstance(inserted, Refused):
+            return inserted
+        place.behind = None
+        place.population = place.population.with_row(*inserted)
+        return None
+
+    def tables(self, place: Place) -> tuple[Table, ...]:
+        """Return the tables that there are at a place."""
+        if place.tables is None:
+            place.tables = self._canonical.tables(place.sandbox)
+        return place.tables
+
+    def _take(self, place: Place, action: Action) -> None:
+        if isinstance(action, Insert):
+            refused = self.insert(place, action)
+            if refused is not None:
+                raise GauntletError(
+                    f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
+                    f"    {refused.reason}\n"
+                    "A trigger or a migration depends on something else, such as the time or random values."
+                )
+        elif self.run(place, action)[0].error is not None:
+            raise GauntletError(
+                f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
+                "the migration depends on something else, such as the time, random values, or other sessions."
+            )
+
+    # Places
+
+    def standing_at(self, path: Path) -> Place:
+        """Return a place where a path has led; it is the caller's."""
+        if self._live is not None and self._live[0] == path:
+            place, self._live = self._live[1], None
+            return place
+        length, place = self._nearest(path)
+        try:
+            self._take_all(place, path[length:])
+        except BaseException:
+            place.drop()
+            raise
+        if length < len(path):
+            self._keep(path, place.clone())
+        return place
+
+    def _take_all(self, place: Place, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._take(place, action)
+
+    def go_on_from(self, path: Path, place: Place) -> None:
+        """Stand at the end of a path; where the walk stood before is a checkpoint for nothing."""
+        if self._live is not None:
+            self._keep(*self._live)
+        self._live = path, place
+
+    def _nearest(self, path: Path) -> tuple[int, Place]:
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._kept:
+                self._kept.move_to_end(path[:length])
+                return length, self._kept[path[:length]].clone()
+            if self._live is not None and self._live[0] == path[:length]:
+                return length, self._live[1].clone()
+        return 0, Place(self._canonical.fresh(), Population())
+
+    def _keep(self, path: Path, place: Place) -> None:
+        place.sandbox.close()
+        if path in self._kept:
+            place.drop()
+            return
+        self._kept[path] = place
+        while len(self._kept) > _CHECKPOINTS:
+            self._kept.popitem(last=False)[1].drop()
+
+    def close(self) -> None:
+        """Drop the databases of the walks."""
+        kept = [*self._kept.values(), *([self._live[1]] if self._live else [])]
+        self._kept.clear()
+        self._live = None
+        for place in kept:
+            place.drop()
