@@ -167,6 +167,14 @@ class Checkpoints:
             self._keep(*self._live)
         self._live = path, place
 
+    def save(self, path: Path) -> None:
+        """Keep a place where a path has led."""
+        if path not in self._kept:
+            place = self.standing_at(path)
+            if path not in self._kept:
+                self._keep(path, place.clone())
+            self.go_on_from(path, place)
+
     def _nearest(self, path: Path) -> tuple[int, Place]:
         for length in range(len(path), 0, -1):
             if path[:length] in self._kept:

@@ -27,13 +27,15 @@ from alembic_gauntlet.graph import Command
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.path import Action, Path, has_rows
+from alembic_gauntlet.populated import PopulatedWalker
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
+from alembic_gauntlet.sowing import RowStrategies, Sower
 from alembic_gauntlet.stairway import Stairway
 from alembic_gauntlet.tell import tell_error
 from alembic_gauntlet.walk import Explorer
-from alembic_gauntlet.walks import Plan, Walks, take_walks
+from alembic_gauntlet.walks import Plan, Walks, take_populated_walks, take_walks
 
 _NO_METADATA = """\
 No models to compare the migrations with: env.py passes no target_metadata to context.configure.
@@ -242,6 +244,39 @@ class Gauntlet:
         plan = Plan(profile, max_commands, name, paths, baseline)
         with closing(self._explorer(self._recent, baseline)) as explorer:
             return take_walks(Walker(explorer, invariants), plan, self._recent.start)
+
+    def populated_walks(
+        self,
+        profile: settings,
+        max_commands: int = 20,
+        name: str = "",
+        invariants: Sequence[Invariant] = INVARIANTS,
+        paths: Sequence[Path] = (),
+        baseline: Known | None = None,
+        strategies: RowStrategies | None = None,
+    ) -> Walks:
+        """Walk over the revision graph with rows in the tables; return each distinct fault that takes rows to show.
+
+        First the given paths with rows are replayed; then every revision is taken up and down with rows that aim at
+        it; then Hypothesis walks at random.
+
+        Args:
+            profile: the Hypothesis settings.
+            max_commands: the most commands in one walk.
+            name: the key of the walks in Hypothesis' example database.
+            invariants: what is checked after each command.
+            paths: paths that have failed once.
+            baseline: faults that are known, and left aside.
+            strategies: the user's, for columns and for rows.
+
+        Raises:
+            NothingToCheck: there are no revisions, or none above `since`; or the profile lets nothing be run.
+        """
+        self._require_recent()
+        plan = Plan(profile, max_commands, name, paths, baseline)
+        with closing(self._explorer(self._recent, baseline, populated=True)) as explorer:
+            sower = Sower(explorer, strategies or {}, self.settings.row_tables_ignore)
+            return take_populated_walks(PopulatedWalker(explorer, invariants), plan, sower, self._recent.start)
 
     def close(self) -> None:
         """Drop the databases that are kept between checks."""

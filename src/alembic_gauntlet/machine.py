@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -224,7 +225,12 @@ class WalkMachine(RuleBasedStateMachine):
         explorer = self.walker.explorer
         candidates = explorer.candidates(explorer.state(self.path))
         if candidates:
-            self._take(candidates[data.draw(_nearest(len(candidates)))])
+            command = candidates[data.draw(nearest(len(candidates)))]
+            self.prepare(data, command)
+            self._take(command)
+
+    def prepare(self, data: st.DataObject, command: Command) -> None:
+        """Do what is to be done before a command: nothing."""
 
     def _take(self, command: Command) -> None:
         explorer = self.walker.explorer
@@ -245,14 +251,21 @@ class WalkMachine(RuleBasedStateMachine):
             self.walker.explorer.allow(self.shrinking)
 
 
-def _nearest(count: int) -> st.SearchStrategy[int]:
+def nearest(count: int) -> st.SearchStrategy[int]:
     """Choose one of so many places, those of each order of magnitude as often: near targets come up most."""
     last = count.bit_length() - 1
     magnitudes = st.integers(0, last)
     return magnitudes.flatmap(lambda each: st.integers(2**each - 1, min(2 ** (each + 1) - 2, count - 1)))
 
 
-def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> list[Finding]:
+def walk(
+    walker: Walker,
+    name: str,
+    profile: settings,
+    max_commands: int,
+    machine: type[WalkMachine] = WalkMachine,
+    **attributes: Any,
+) -> list[Finding]:
     """Walk at random until an invariant breaks or the explorer's limit is reached; return each distinct fault.
 
     Args:
@@ -260,13 +273,15 @@ def walk(walker: Walker, name: str, profile: settings, max_commands: int) -> lis
         name: the key of the example database, besides the machine itself: the test's own name.
         profile: the Hypothesis settings.
         max_commands: the most commands in one walk.
+        machine: chooses them.
+        attributes: class attributes of the machine.
     """
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
-    attributes = {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}}
-    machine = type(f"Walk of {name}", (WalkMachine,), attributes)
+    attributes |= {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}}
+    ours = type(f"Walk of {name}", (machine,), attributes)
     limited = settings(profile, stateful_step_count=max_commands)
-    return _collected(lambda: run_state_machine_as_test(machine, settings=limited))
+    return _collected(lambda: run_state_machine_as_test(ours, settings=limited))
 
 
 def _collected(run: Callable[[], Any]) -> list[Finding]:
@@ -291,21 +306,23 @@ def _leaves(group: BaseExceptionGroup[Failure]) -> list[Failure]:
     ]
 
 
-def minimised(walker: Walker, finding: Finding) -> Finding:
+def minimised(walker: Walker, finding: Finding, attempts: int | None = None) -> Finding:
     """Return a finding with the shortest path to it that leaving out commands leads to, and the nearest targets.
 
     Hypothesis deletes its choices, each of which depends on those before it; here a command keeps its target when
-    another one goes, so that one jump takes the place of many steps.
+    another one goes, so that one jump takes the place of many steps. At most so many `attempts` are made to leave out.
     """
-    return _nearer(walker, _shorter(walker, finding))
+    return _nearer(walker, _shorter(walker, finding, itertools.count() if attempts is None else range(attempts)))
 
 
-def _shorter(walker: Walker, finding: Finding) -> Finding:
-    path = finding.path
+def _shorter(walker: Walker, finding: Finding, attempts: Iterable[int]) -> Finding:
+    path, left = finding.path, iter(attempts)
     size = len(path) - 1
     while size:
         for start in range(len(path) - size):
-            found = _shown(walker, path[:start] + path[start + size :], finding)
+            if next(left, None) is None:
+                return finding
+            found = shown(walker, path[:start] + path[start + size :], finding)
             if found is not None:
                 finding, path = found, found.path
                 size = min(size, len(path) - 1) + 1
@@ -321,15 +338,15 @@ def _nearer(walker: Walker, finding: Finding) -> Finding:
         before, after = finding.path[:position], finding.path[position + 1 :]
         if isinstance(command, Insert):
             continue
-        for nearer in explorer.nearer(explorer.state(before), command, finding.revision)[:_NEARER]:
-            found = _shown(walker, (*before, nearer, *after), finding)
+        for other in explorer.nearer(explorer.state(before), command, finding.revision)[:_NEARER]:
+            found = shown(walker, (*before, other, *after), finding)
             if found is not None:
                 finding = found
                 break
     return finding
 
 
-def _shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
+def shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
     """Return the same fault as a path shows it at its end; None if it does not."""
     if _is_walkable(walker, path):
         for found in walker.findings(path):

@@ -149,6 +149,29 @@ class Explorer:
         """Return the commands that lead from the start straight to a state: one for each head."""
         return self._canonical.straight_to(state)
 
+    def way(self, state: State) -> tuple[Command, ...]:
+        """Return the canonical way from the start to a state: one revision per command."""
+        return self._canonical.way(state)
+
+    def tables_of(self, state: State) -> tuple[Table, ...]:
+        """Return the tables that a state has on a fresh database.
+
+        Raises:
+            Unreachable: an upgrade on the way fails.
+        """
+        way = self.way(state)
+        for count in range(len(way) + 1):
+            if way[:count] not in self._tables:
+                seen = self.observe(way[:count]) if count else None
+                if seen is not None and seen.error is not None:
+                    raise Unreachable(Outcome(seen.command, seen.revisions, seen.error))
+                self.tables(way[:count])
+        return self._tables[way]
+
+    def save(self, path: Path) -> None:
+        """Keep the database at the end of a path: more than one path is going to go on from there."""
+        self._places.save(path)
+
     def candidates(self, state: State) -> tuple[Command, ...]:
         """Return the commands that a walk may take from a state, the nearest target first; one for each effect."""
         if state not in self._candidates:
@@ -418,6 +441,10 @@ class Explorer:
                 raise
             self._places.go_on_from(path if self._refused[inserted] else inserted, place)
         return self._refused[inserted]
+
+    def has_tried(self, path: Path, row: Insert) -> bool:
+        """Whether a row has been inserted there, or refused."""
+        return (*path, row) in self._refused
 
     def tables(self, path: Path) -> tuple[Table, ...]:
         """Return the tables that rows may be inserted into at the end of a path, by name."""

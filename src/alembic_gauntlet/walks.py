@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 
@@ -21,7 +21,31 @@ from alembic_gauntlet.machine import (
     signature,
     walk,
 )
-from alembic_gauntlet.path import Path
+from alembic_gauntlet.path import Path, has_rows
+from alembic_gauntlet.populated import PopulatedMachine, PopulatedWalker, simplified, sow_every_revision
+from alembic_gauntlet.sowing import Sower
+
+_POOR = 0.5
+"""A table that has taken less than this part of its rows is named."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What has become of the rows of populated walks.
+
+    Attributes:
+        tried: how many were drawn; `taken`: how many of them PostgreSQL has taken.
+        revisions: how many revisions were taken up and down with rows that aim at them; `of`: how many there are.
+        poor: the tables that have refused most, with the part that they have taken.
+        barren: the tables that never got a row, and why.
+    """
+
+    tried: int
+    taken: int
+    revisions: int
+    of: int
+    poor: Mapping[str, float] = field(default_factory=dict)
+    barren: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +59,7 @@ class Walks:
         transitions: how many transitions the state graph has, where all were taken; None where they were too many.
         is_cut_short: whether the random walks ended before the profile's examples, since they had run many revisions.
         only_upgrades: whether no downgrade may be run, as the settings declare it.
+        rows: of populated walks: what has become of the rows.
     """
 
     findings: tuple[Finding, ...]
@@ -43,6 +68,7 @@ class Walks:
     transitions: int | None = None
     is_cut_short: bool = False
     only_upgrades: bool = False
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +127,44 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     )
 
 
+def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, start: Path = ()) -> Walks:
+    """Replay, take every revision with rows that aim at it, then walk at random with random rows.
+
+    `start`: as for `take_walks`.
+
+    Raises:
+        NothingToCheck: the profile lets nothing be run.
+    """
+    explorer = walker.explorer
+    walker = replace(walker, baseline=plan.baseline or Known())
+    replayed = _replayed(walker, [path for path in plan.paths if has_rows(path)], start)
+    found = _new(walker, (each for shown in replayed.values() for each in shown))
+    budget = plan.profile.max_examples * plan.max_commands
+    new, tried = sow_every_revision(walker.knowing(found), sower, budget)
+    found += _new(walker.knowing(found), new)
+    explorer.limit(budget * REVISIONS / 4)
+    walked = walk(walker.knowing(found), plan.name, plan.profile, plan.max_commands, PopulatedMachine, sower=sower)
+    found += _new(walker.knowing(found), simplified(walker.knowing(found), walked))
+    if explorer.is_unused:
+        raise NothingToCheck("the Hypothesis profile leaves no phase that walks")
+    return Walks(
+        findings=tuple(replace(each, path=(*start, *each.path)) for each in found),
+        fixed=tuple(path for path, shown in replayed.items() if not shown),
+        replayed=len(replayed),
+        is_cut_short=explorer.is_spent(()),
+        only_upgrades=not explorer.may_downgrade_anything,
+        rows=_account(sower, tried, len(explorer.graph.full - explorer.floor)),
+    )
+
+
+def _account(sower: Sower, revisions: int, of: int) -> Rows:
+    tallies = sower.tallies
+    part = {name: tally.taken / tally.tried for name, tally in tallies.items() if tally.tried and tally.taken}
+    poor = {name: each for name, each in sorted(part.items(), key=lambda item: item[1]) if each < _POOR}
+    barren = {name: tallies[name].reason or "no row was tried" for name in sower.barren}
+    return Rows(sower.total.tried, sower.total.taken, revisions, of, poor, barren)
+
+
 def _less(plan: Plan, transitions: int) -> settings:
     """Return the profile with fewer examples, since so many commands have been run: half of them at the least."""
     examples = plan.profile.max_examples
@@ -112,7 +176,7 @@ def _replayed(walker: Walker, paths: Iterable[Path], start: Path) -> dict[Path, 
 
     A path whose revisions are no longer there shows nothing.
     """
-    unprejudiced = Walker(walker.explorer, walker.invariants)
+    unprejudiced = replace(walker, known=frozenset(), baseline=Known())
     found: dict[Path, list[Finding]] = {}
     for path in paths:
         if path[: len(start)] == start:

@@ -1,0 +1,287 @@
+"""The populated walks: every revision with rows that aim at it, then random walks with random rows.
+
+What shows on empty tables too is left to the other walks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from hypothesis import strategies as st
+
+from alembic_gauntlet.aims import Aim, aims, touched
+from alembic_gauntlet.canonical import Unreachable
+from alembic_gauntlet.findings import Failure, Finding
+from alembic_gauntlet.graph import Command, State
+from alembic_gauntlet.machine import Walker, WalkMachine, minimised, nearest, shown, signature
+from alembic_gauntlet.path import Action, Insert, Path, Value, commands
+from alembic_gauntlet.sowing import Sower
+from alembic_gauntlet.tables import Table
+from alembic_gauntlet.walk import Observation
+
+_ROUNDS = 4
+"""So many faults are looked for in one function of a revision: each hides the next."""
+
+_BYSTANDERS = 40
+"""So many tables that a command does not touch get a row, for what it does to their rows."""
+
+_ATTEMPTS = 60
+"""So many simpler rows are tried for one finding."""
+
+_MOST_AIMS = 24
+"""So many aims of one command are planted at most."""
+
+
+@dataclass(frozen=True)
+class PopulatedWalker(Walker):
+    """A walker that leaves aside what shows without rows, too."""
+
+    def _failures(self, seen: Observation, known: frozenset[tuple[str, str | None, str]]) -> Iterator[Failure]:
+        for failure in super()._failures(seen, known):
+            if _is_about_rows(failure) or not self._shows_without_rows(seen, failure):
+                yield failure
+
+    def _shows_without_rows(self, seen: Observation, failure: Failure) -> bool:
+        bare = commands(seen.path)
+        if bare == seen.path:
+            return True
+        for count in range(1, len(bare)):
+            if self.explorer.observe(bare[:count]).error is not None:
+                return True
+        found = super()._failures(self.explorer.observe(bare), frozenset())
+        kinds = {signature(each) for other in found for each in other.findings}
+        return any(signature(each) in kinds for each in failure.findings)
+
+
+def _is_about_rows(failure: Failure) -> bool:
+    return all(each.invariant in ("rows-survive", "row-round-trip", "sequences-ahead") for each in failure.findings)
+
+
+# Every revision
+
+
+def sow_every_revision(walker: Walker, sower: Sower, budget: int) -> tuple[list[Finding], int]:
+    """Take every revision up and down with rows; return each distinct fault, and how many revisions were tried.
+
+    Each starts from the canonical way to its parents. `budget` is the number of commands; where it is too small, the
+    oldest revisions are left out.
+    """
+    graph, floor = walker.explorer.graph, walker.explorer.floor
+    recent = [revision for revision in graph.order if revision not in floor][-max(1, budget // 3) :]
+    found: list[Finding] = []
+    tried = 0
+    for revision in recent:
+        way = _way(walker, graph.ancestors(revision) - {revision} | floor)
+        if way is not None:
+            tried += 1
+            new = _sow(walker, sower, way, revision)
+            walker = walker.knowing(new)
+            found += new
+    return found, tried
+
+
+def _way(walker: Walker, state: State) -> Path | None:
+    """Return a path of upgrades to a state, on which nothing goes wrong."""
+    explorer = walker.explorer
+    for way in (explorer.way(state), explorer.straight_to(state)):
+        if all(explorer.observe(way[: count + 1]).is_clean for count in range(len(way))):
+            return way
+    return None
+
+
+def _sow(walker: Walker, sower: Sower, way: Path, revision: str) -> list[Finding]:
+    up = Command("upgrade", revision)
+    if not walker.explorer.may_take(walker.explorer.state(way), up):
+        return []
+    walker.explorer.save(way)
+    found, path = _sown(walker, sower, way, up)
+    if path is None:
+        return found
+    down = walker.explorer.graph.one_step_downgrade(revision, walker.explorer.state(path))
+    if down is None or not walker.explorer.may_take(walker.explorer.state(path), down):
+        return found
+    more, _ = _sown(walker.knowing(found), sower, path, down)
+    return [*found, *more]
+
+
+def _sown(walker: Walker, sower: Sower, path: Path, command: Command) -> tuple[list[Finding], Path | None]:
+    """Take a command on rows that aim at it; return the faults, and the path past it, less what fails."""
+    found: list[Finding] = []
+    spared: frozenset[str] = frozenset()
+    for _ in range(_ROUNDS):
+        sown = _populated(_sparing(sower, spared), path, command)
+        seen = walker.explorer.observe((*sown, command))
+        new = [_simplest(walker, each) for each in walker.findings((*sown, command))]
+        walker = walker.knowing(new)
+        found += new
+        if seen.error is None:
+            return found, (*sown, command)
+        guilty = {each.table for finding in new for each in finding.path if isinstance(each, Insert)} - spared
+        if not guilty:
+            break
+        spared |= guilty
+    return found, None
+
+
+def _sparing(sower: Sower, spared: Iterable[str]) -> Sower:
+    """Return a sower that puts no rows into some tables."""
+    return replace(sower, ignore=(*sower.ignore, *spared))
+
+
+def _populated(sower: Sower, path: Path, command: Command) -> Path:
+    """Return the path with rows in the tables that a command touches, and one row in others."""
+    tables = sower.tables(path)
+    before, after = _tables_around(sower, path, command)
+    changed = [name for name in touched(before, after) if name in tables]
+    for name in changed:
+        for place in (0, 0):
+            path = sower.plant(path, tables[name], place)
+    for aim in aims(before, after)[:_MOST_AIMS]:
+        if aim.table in tables:
+            path = sower.plant(path, tables[aim.table], 0, dict(aim.values))
+    for name in changed:
+        for place in (1, -1, -2):
+            path = sower.plant(path, tables[name], place)
+    for name in [name for name in tables if name not in changed][:_BYSTANDERS]:
+        if not sower.explorer.count(path, name):
+            path = sower.plant(path, tables[name])
+            path = sower.plant(path, tables[name], -2)
+    return path
+
+
+def _tables_around(sower: Sower, path: Path, command: Command) -> tuple[Sequence[Table], Sequence[Table]]:
+    """Return the tables before a command, and those that it leads to, as far as that is known."""
+    explorer = sower.explorer
+    before = explorer.tables(path)
+    try:
+        return before, explorer.tables_of(explorer.graph.after(explorer.state(path), command))
+    except Unreachable:
+        return before, before
+
+
+# Simpler paths and rows
+
+
+def _simplest(walker: Walker, finding: Finding) -> Finding:
+    """Return the same fault with as few rows as show it, of as few columns, after as few commands."""
+    finding = _fewer_rows(walker, finding)
+    *before, last = commands(finding.path)
+    straight = walker.explorer.straight_to(walker.explorer.state(tuple(before)))
+    if len(straight) < len(before) and all(command.verb == "upgrade" for command in before):
+        rows = tuple(each for each in finding.path if isinstance(each, Insert))
+        finding = shown(walker, (*straight, *rows, last), finding) or finding
+    return _plainer(walker, minimised(walker, finding, _ATTEMPTS))
+
+
+def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
+    """Keep one row, with the rows that it refers to, or two of one table, where that is enough."""
+    path = finding.path
+    rows = [place for place, each in enumerate(path) if isinstance(each, Insert)]
+    pairs = [
+        (one, other) for one, other in itertools.pairwise(rows) if _table(path, one) == _table(path, other)
+    ]
+    for kept in [(), *((each,) for each in rows), *pairs]:
+        if len(kept) < len(rows):
+            needed = _with_parents(walker, path, kept)
+            less = tuple(each for place, each in enumerate(path) if place in needed or isinstance(each, Command))
+            found = shown(walker, less, finding) if len(less) < len(path) else None
+            if found is not None:
+                return found
+    return finding
+
+
+def _table(path: Path, place: int) -> str:
+    row = path[place]
+    return row.table if isinstance(row, Insert) else ""
+
+
+def _with_parents(walker: Walker, path: Path, places: Iterable[int]) -> set[int]:
+    """Return places of rows, and those of the first rows of the tables that they refer to."""
+    found: set[int] = set()
+    todo = list(places)
+    while todo:
+        place = todo.pop()
+        found.add(place)
+        tables = {table.name: table for table in walker.explorer.tables(path[:place])}
+        table = tables.get(_table(path, place))
+        for foreign in table.foreign_keys if table is not None else ():
+            parents = [at for at in range(place) if _table(path, at) == foreign.table]
+            wanted = {each: value for each, value in _values(path[place]) if each in foreign.columns}
+            if parents and None not in wanted.values() and wanted and parents[0] not in found:
+                todo.append(_parent(path, parents, list(wanted.values()), foreign.referred))
+    return found
+
+
+def _parent(path: Path, places: Sequence[int], key: Sequence[Value], columns: Sequence[str]) -> int:
+    """Return the place of the row that has a key; of the first one where that cannot be seen."""
+    for place in places:
+        row = dict(_values(path[place]))
+        if [str(row.get(column)) for column in columns] == [str(each) for each in key]:
+            return place
+    return places[0]
+
+
+def _values(action: Action) -> tuple[tuple[str, Value], ...]:
+    return action.row if isinstance(action, Insert) else ()
+
+
+def _plainer(walker: Walker, finding: Finding) -> Finding:
+    """Leave out the columns of the rows that it does not take: all but one, then one after another."""
+    attempts = iter(range(_ATTEMPTS))
+    for place, action in enumerate(finding.path):
+        if isinstance(action, Insert):
+            finding = _plainer_row(walker, finding, place, attempts)
+    return finding
+
+
+def _plainer_row(walker: Walker, finding: Finding, place: int, attempts: Iterator[int]) -> Finding:
+    row = finding.path[place]
+    assert isinstance(row, Insert)
+    table = next((each for each in walker.explorer.tables(finding.path[:place]) if each.name == row.table), None)
+    required = {column.name for column in table.columns if column.is_required} if table is not None else set()
+    spare = [name for name, _ in row.row if name not in required]
+    fewest = [{*spare} - {kept} for kept in ("", *spare)] if len(spare) > 1 else []
+    for left_out in [*fewest, *({name} for name in spare)]:
+        if next(attempts, None) is None:
+            break
+        current = finding.path[place]
+        less = Insert(row.table, tuple(each for each in _values(current) if each[0] not in left_out))
+        if less != current:
+            found = shown(walker, (*finding.path[:place], less, *finding.path[place + 1 :]), finding)
+            if found is not None:
+                finding = found
+                if len(left_out) >= len(spare) - 1:
+                    break
+    return finding
+
+
+# Random walks
+
+
+class PopulatedMachine(WalkMachine):
+    """Walks at random, and puts random rows before each command into the tables that it touches, or any."""
+
+    sower: ClassVar[Sower]
+
+    def prepare(self, data: st.DataObject, command: Command) -> None:
+        """Insert rows."""
+        for _ in range(data.draw(st.integers(0, 3), label="rows")):
+            tables = self.sower.tables(self.path)
+            if not tables or self.walker.explorer.is_spent((*self.path, command)):
+                return
+            before, after = _tables_around(self.sower, self.path, command)
+            wanted = [each for each in aims(before, after) if each.table in tables]
+            first = [*dict.fromkeys(each.table for each in wanted)]
+            names = [*first, *(name for name in tables if name not in first)]
+            table = tables[names[data.draw(nearest(len(names)))]]
+            aimed = [each for each in wanted if each.table == table.name] or [Aim(table.name)]
+            fixed = dict(data.draw(st.sampled_from(aimed)).values)
+            self.path = self.sower.draw(data, self.path, table, fixed)
+
+
+def simplified(walker: Walker, findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with minimal paths, the shortest first."""
+    return sorted((_simplest(walker, each) for each in findings), key=lambda each: len(each.path))
