@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from alembic_gauntlet.canonical import Canonical
@@ -11,7 +11,7 @@ from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command
 from alembic_gauntlet.leftovers import Watch
-from alembic_gauntlet.path import Action, Insert, Path
+from alembic_gauntlet.path import Insert, Path
 from alembic_gauntlet.population import (
     Behind,
     Fate,
@@ -33,16 +33,15 @@ _CHECKPOINTS = 24
 
 @dataclass
 class Place:
-    """A database at the end of a path, the rows that the path has put there, and its tables, once they were read."""
+    """A database at the end of a path, the rows that the path has put there, and what is known of its sequences."""
 
     sandbox: Sandbox
     population: Population
-    tables: tuple[Table, ...] | None = None
     behind: frozenset[Behind] | None = None
 
     def clone(self) -> Place:
         """Return another one like it."""
-        return Place(self.sandbox.clone(), self.population, self.tables, self.behind)
+        return Place(self.sandbox.clone(), self.population, self.behind)
 
     def drop(self) -> None:
         """Drop the database."""
@@ -74,6 +73,8 @@ class Checkpoints:
         self._populated = populated
         self._kept: OrderedDict[Path, Place] = OrderedDict()
         self._live: tuple[Path, Place] | None = None
+        self._tables: dict[Path, Table] = {}
+        """The table of each row that has been inserted, by the path to it."""
 
     # Actions
 
@@ -83,7 +84,7 @@ class Checkpoints:
         before = take_stock(connection.connection, population.ours) if population.ours else {}
         was_behind = self._behind(place)
         outcome = self._runner.run(place.sandbox, command, watch)
-        place.tables = place.behind = None
+        place.behind = None
         if outcome.error is not None:
             return outcome, Fate()
         names = [stock.table for stock in before.values()]
@@ -107,27 +108,25 @@ class Checkpoints:
             place.behind = sequences_behind(place.sandbox.connection)
         return place.behind
 
-    def insert(self, place: Place, row: Insert) -> Refused | None:
-        """Insert a row at a place; return why it is refused, if it is."""
-        table = next((each for each in self.tables(place) if each.name == row.table), None)
+    def insert(self, place: Place, path: Path, table: Table | None) -> Refused | None:
+        """Insert the row at the end of a path, at the place before it; return why it is refused, if it is."""
+        row = path[-1]
+        assert isinstance(row, Insert)
         if table is None:
             return Refused(f"there is no table {row.table}")
         inserted = insert(place.sandbox.connection, row, table)
         if isinstance(inserted, Refused):
             return inserted
-        place.behind = None
+        self._tables[path] = table
+        if any(column.sequence for column in table.columns):
+            place.behind = None
         place.population = place.population.with_row(*inserted)
         return None
 
-    def tables(self, place: Place) -> tuple[Table, ...]:
-        """Return the tables that there are at a place."""
-        if place.tables is None:
-            place.tables = self._canonical.tables(place.sandbox)
-        return place.tables
-
-    def _take(self, place: Place, action: Action) -> None:
+    def _take(self, place: Place, path: Path) -> None:
+        action = path[-1]
         if isinstance(action, Insert):
-            refused = self.insert(place, action)
+            refused = self.insert(place, path, self._tables[path])
             if refused is not None:
                 raise GauntletError(
                     f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
@@ -149,17 +148,14 @@ class Checkpoints:
             return place
         length, place = self._nearest(path)
         try:
-            self._take_all(place, path[length:])
+            for taken in range(length, len(path)):
+                self._take(place, path[: taken + 1])
         except BaseException:
             place.drop()
             raise
         if length < len(path):
             self._keep(path, place.clone())
         return place
-
-    def _take_all(self, place: Place, actions: Iterable[Action]) -> None:
-        for action in actions:
-            self._take(place, action)
 
     def go_on_from(self, path: Path, place: Place) -> None:
         """Stand at the end of a path; where the walk stood before is a checkpoint for nothing."""

@@ -275,7 +275,8 @@ class Gauntlet:
         self._require_recent()
         plan = Plan(profile, max_commands, name, paths, baseline)
         with closing(self._explorer(self._recent, baseline, populated=True)) as explorer:
-            sower = Sower(explorer, strategies or {}, self.settings.row_tables_ignore)
+            ignore = (*self.settings.row_tables_ignore, *self.settings.migration_diff_ignore_tables)
+            sower = Sower(explorer, strategies or {}, ignore)
             return take_populated_walks(PopulatedWalker(explorer, invariants), plan, sower, self._recent.start)
 
     def close(self) -> None:

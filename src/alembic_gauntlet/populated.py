@@ -180,9 +180,7 @@ def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
     """Keep one row, with the rows that it refers to, or two of one table, where that is enough."""
     path = finding.path
     rows = [place for place, each in enumerate(path) if isinstance(each, Insert)]
-    pairs = [
-        (one, other) for one, other in itertools.pairwise(rows) if _table(path, one) == _table(path, other)
-    ]
+    pairs = [(one, other) for one, other in itertools.pairwise(rows) if _table(path, one) == _table(path, other)]
     for kept in [(), *((each,) for each in rows), *pairs]:
         if len(kept) < len(rows):
             needed = _with_parents(walker, path, kept)

@@ -131,7 +131,7 @@ class Explorer:
         self._refused: dict[Path, Refused | None] = {}
         self._references: dict[tuple[Path, str, tuple[str, ...]], tuple[Texts, ...]] = {}
         self._counts: dict[tuple[Path, str], int] = {}
-        self._tables: dict[Path, tuple[Table, ...]] = {}
+        self._tables: dict[Schema | None, tuple[Table, ...]] = {}
         self._candidates: dict[State, tuple[Command, ...]] = {}
         self._left: float = math.inf
 
@@ -160,17 +160,16 @@ class Explorer:
             Unreachable: an upgrade on the way fails.
         """
         way = self.way(state)
-        for count in range(len(way) + 1):
-            if way[:count] not in self._tables:
-                seen = self.observe(way[:count]) if count else None
-                if seen is not None and seen.error is not None:
-                    raise Unreachable(Outcome(seen.command, seen.revisions, seen.error))
-                self.tables(way[:count])
-        return self._tables[way]
+        for count in range(1, len(way) + 1):
+            seen = self.observe(way[:count])
+            if seen.error is not None:
+                raise Unreachable(Outcome(seen.command, seen.revisions, seen.error))
+            self.tables(way[:count])
+        return self.tables(way)
 
     def save(self, path: Path) -> None:
         """Keep the database at the end of a path: more than one path is going to go on from there."""
-        self._places.save(path)
+        self._places.save(self._settled(path))
 
     def candidates(self, state: State) -> tuple[Command, ...]:
         """Return the commands that a walk may take from a state, the nearest target first; one for each effect."""
@@ -239,11 +238,15 @@ class Explorer:
 
     def _first(self, path: Path) -> Path:
         """Return a path to the same last command on the same database: the first one that has led there."""
+        return (*self._settled(path[:-1]), *path[-1:])
+
+    def _settled(self, path: Path) -> Path:
+        """Return the first path that has led to the same database."""
         found: Path = ()
-        for action in path[:-1]:
+        for action in path:
             found = (*found, action)
             found = self._same.get(found, found)
-        return (*found, *path[-1:])
+        return found
 
     @property
     def is_unused(self) -> bool:
@@ -431,30 +434,31 @@ class Explorer:
 
     def insert(self, path: Path, row: Insert) -> Refused | None:
         """Insert a row at the end of a path; return why it is refused, if it is, or recall it."""
+        path = self._settled(path)
         inserted = (*path, row)
         if inserted not in self._refused:
-            place = self._places.standing_at(path)
-            try:
-                self._refused[inserted] = self._places.insert(place, row)
-            except BaseException:
-                place.drop()
-                raise
-            self._places.go_on_from(path if self._refused[inserted] else inserted, place)
+            table = next((each for each in self.tables(path) if each.name == row.table), None)
+            self._refused[inserted] = self._at(
+                path, lambda place: self._places.insert(place, inserted, table), inserted
+            )
         return self._refused[inserted]
 
     def has_tried(self, path: Path, row: Insert) -> bool:
         """Whether a row has been inserted there, or refused."""
-        return (*path, row) in self._refused
+        return (*self._settled(path), row) in self._refused
 
     def tables(self, path: Path) -> tuple[Table, ...]:
         """Return the tables that rows may be inserted into at the end of a path, by name."""
-        path = self._last_command(path)
-        if path not in self._tables:
-            self._tables[path] = self._at(path, self._places.tables)
-        return self._tables[path]
+        path = self._settled(path)
+        last = self._last_command(path)
+        schema = self.observe(last).schema if last else None
+        if schema not in self._tables:
+            self._tables[schema] = self._at(path, lambda place: self._canonical.tables(place.sandbox))
+        return self._tables[schema]
 
     def references(self, path: Path, table: str, columns: Sequence[str]) -> tuple[Texts, ...]:
         """Return what a foreign key to some columns of a table may refer to at the end of a path."""
+        path = self._settled(path)
         key = (path, table, tuple(columns))
         if key not in self._references:
             self._references[key] = self._at(path, lambda place: key_values(place.sandbox.connection, table, columns))
@@ -462,19 +466,20 @@ class Explorer:
 
     def count(self, path: Path, table: str) -> int:
         """Return how many rows a table has at the end of a path."""
+        path = self._settled(path)
         if (path, table) not in self._counts:
             self._counts[path, table] = self._at(path, lambda place: row_count(place.sandbox.connection, table))
         return self._counts[path, table]
 
-    def _at(self, path: Path, look: Callable[[Place], _Seen]) -> _Seen:
-        """Look at the database at the end of a path."""
+    def _at(self, path: Path, look: Callable[[Place], _Seen], after: Path | None = None) -> _Seen:
+        """Look at the database at the end of a path; `after`: where it is then, unless what is seen is a refusal."""
         place = self._places.standing_at(path)
         try:
             seen = look(place)
         except BaseException:
             place.drop()
             raise
-        self._places.go_on_from(path, place)
+        self._places.go_on_from(path if after is None or isinstance(seen, Refused) else after, place)
         return seen
 
     def close(self) -> None:

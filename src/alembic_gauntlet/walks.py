@@ -25,6 +25,9 @@ from alembic_gauntlet.path import Path, has_rows
 from alembic_gauntlet.populated import PopulatedMachine, PopulatedWalker, simplified, sow_every_revision
 from alembic_gauntlet.sowing import Sower
 
+_FEWER = 3
+"""Of so many random walks one has rows: where there are rows, nothing that was run once is known of other paths."""
+
 _POOR = 0.5
 """A table that has taken less than this part of its rows is named."""
 
@@ -142,8 +145,9 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
     budget = plan.profile.max_examples * plan.max_commands
     new, tried = sow_every_revision(walker.knowing(found), sower, budget)
     found += _new(walker.knowing(found), new)
-    explorer.limit(budget * REVISIONS / 4)
-    walked = walk(walker.knowing(found), plan.name, plan.profile, plan.max_commands, PopulatedMachine, sower=sower)
+    explorer.limit(budget * REVISIONS / _FEWER)
+    profile = settings(plan.profile, max_examples=max(1, plan.profile.max_examples // _FEWER))
+    walked = walk(walker.knowing(found), plan.name, profile, plan.max_commands, PopulatedMachine, sower=sower)
     found += _new(walker.knowing(found), simplified(walker.knowing(found), walked))
     if explorer.is_unused:
         raise NothingToCheck("the Hypothesis profile leaves no phase that walks")
