@@ -28,6 +28,9 @@ _ROUNDS = 4
 _BYSTANDERS = 40
 """So many tables that a command does not touch get a row, for what it does to their rows."""
 
+_PLACES = (1, 2, 3, -1, -2)
+"""Which samples a table gets besides the plainest ones: see `Sower.plant`."""
+
 _ATTEMPTS = 60
 """So many simpler rows are tried for one finding."""
 
@@ -143,12 +146,12 @@ def _populated(sower: Sower, path: Path, command: Command) -> Path:
         if aim.table in tables:
             path = sower.plant(path, tables[aim.table], 0, dict(aim.values))
     for name in changed:
-        for place in (1, -1, -2):
+        for place in _PLACES:
             path = sower.plant(path, tables[name], place)
     for name in [name for name in tables if name not in changed][:_BYSTANDERS]:
-        if not sower.explorer.count(path, name):
-            path = sower.plant(path, tables[name])
-            path = sower.plant(path, tables[name], -2)
+        # A command that touches no table may be all about rows.
+        for place in (0, -2) if changed else (0, *_PLACES):
+            path = sower.plant(path, tables[name], place)
     return path
 
 

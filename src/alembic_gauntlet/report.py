@@ -13,6 +13,7 @@ from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.diff import Change, condense
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, relative
+from alembic_gauntlet.path import commands, has_rows, written
 
 VERSION = 1
 _SHOWN_CHANGES = 8
@@ -72,11 +73,20 @@ def _path(finding: Finding) -> list[str]:
     count = len(finding.path)
     if not count:
         return []
-    commands = [f"    {command.shell()}" for command in finding.path]
+    lines = [f"    {action.shell()}" for action in finding.path]
     if count > _SHOWN_COMMANDS + 1:
-        left_out = f"    ... {count - _SHOWN_COMMANDS} more, one per revision"
-        commands = [*commands[: _SHOWN_COMMANDS // 2], left_out, *commands[-(_SHOWN_COMMANDS // 2) :]]
-    return [f"Minimal path ({count} command{'s' if count > 1 else ''}):", *commands]
+        each = "" if has_rows(finding.path) else ", one per revision"
+        left_out = f"    ... {count - _SHOWN_COMMANDS} more{each}"
+        lines = [*lines[: _SHOWN_COMMANDS // 2], left_out, *lines[-(_SHOWN_COMMANDS // 2) :]]
+    return [f"Minimal path ({_counted(finding)}):", *lines]
+
+
+def _counted(finding: Finding) -> str:
+    """Return how many commands and rows a path has."""
+    run = len(commands(finding.path))
+    rows = len(finding.path) - run
+    text = f"{run} command{'' if run == 1 else 's'}"
+    return f"{text}, {rows} row{'' if rows == 1 else 's'}" if rows else text
 
 
 def _where(finding: Finding, root: Path) -> str:
@@ -132,10 +142,10 @@ def _flat(text: str | None, length: int = 160) -> str:
 def _replay(finding: Finding, options: str) -> list[str]:
     if not finding.path:
         return []
-    commands = "; ".join(str(command) for command in finding.path).replace("'", "'\\''")
-    if len(commands) > _REPLAYED:
+    text = written(finding.path).replace("'", "'\\''")
+    if len(text) > _REPLAYED:
         return ["Replay: the whole path is in the file that --gauntlet-report FILE.json writes."]
-    return [f"Replay: pytest -m fuzz{options} --gauntlet-replay '{commands}'"]
+    return [f"Replay: pytest -m fuzz{options} --gauntlet-replay '{text}'"]
 
 
 def _short(findings: Sequence[Finding], root: Path, room: int) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 import psycopg
@@ -24,17 +26,22 @@ from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.regressions import Regressions
 from alembic_gauntlet.report import render
 from alembic_gauntlet.settings import Settings
-from alembic_gauntlet.walks import Walks
+from alembic_gauntlet.sowing import RowStrategies
+from alembic_gauntlet.walks import Rows, Walks
+
+_NAMED = 5
+"""So many tables are named in a note."""
 
 Models = MetaData | Sequence[MetaData] | None
 
 
 class MigrationTestBase:
-    """Five tests of a migration history; under the marker `fuzz`, random walks, and the replay of a path.
+    """Five tests of a migration history; under the marker `fuzz`, walks without and with rows, and the replay of a path.
 
     Nothing more than a subclass is needed where alembic.ini is in the root directory and env.py sets
     `target_metadata`. The fixtures `alembic_config`, `migration_db_url` and `orm_metadata` may be overridden, on the
-    class or in conftest.py; the attributes below are described in `alembic_gauntlet.settings.Settings`.
+    class or in conftest.py; the attributes below are described in `alembic_gauntlet.settings.Settings`, and
+    `row_strategies` in `alembic_gauntlet.sowing.RowStrategies`.
     """
 
     migration_diff_ignore_tables: ClassVar[Sequence[str]] = Settings.migration_diff_ignore_tables
@@ -45,6 +52,9 @@ class MigrationTestBase:
     lock_timeout: ClassVar[float] = Settings.lock_timeout
     statement_timeout: ClassVar[float] = Settings.statement_timeout
     migration_url_env: ClassVar[str | None] = Settings.migration_url_env
+    lossy_revisions: ClassVar[Mapping[str, str]] = {}
+    row_tables_ignore: ClassVar[Sequence[str]] = Settings.row_tables_ignore
+    row_strategies: ClassVar[RowStrategies] = {}
 
     walk_settings: ClassVar[settings | None] = None
     walk_max_commands: ClassVar[int] = 20
@@ -99,16 +109,19 @@ class MigrationTestBase:
     @pytest.mark.fuzz
     def test_random_walks(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """After every command of random walks over the revision graph, the invariants hold."""
+        _check(request, self._walks, gauntlet.walks, request)
+
+    @pytest.mark.fuzz
+    def test_populated_walks(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+        """They hold with rows in the tables, too; what shows on empty tables is left to `test_random_walks`."""
+        _check(request, self._walks, partial(gauntlet.populated_walks, strategies=self.row_strategies), request)
+
+    def _walks(self, walk: Callable[..., Walks], request: pytest.FixtureRequest) -> tuple[Finding, ...]:
         profile = self.walk_settings or profiles.current()
         regressions = Regressions(request.path.with_name(f"{request.path.stem}.{type(self).__name__}.paths"))
-        _check(request, self._walks, gauntlet, profile, regressions, request)
-
-    def _walks(
-        self, gauntlet: Gauntlet, profile: settings, regressions: Regressions, request: pytest.FixtureRequest
-    ) -> tuple[Finding, ...]:
         paths, name, known = regressions.paths(), request.node.nodeid, request.getfixturevalue("gauntlet_known")
         with _statistics(request.node):
-            walks = gauntlet.walks(profile, self.walk_max_commands, name, self.invariants, paths, known)
+            walks = walk(profile, self.walk_max_commands, name, self.invariants, paths, known)
         if known is not None:
             known.certain = walks.transitions is not None or walks.replayed > 0
         request.node.user_properties += [("gauntlet", note) for note in _notes(walks, regressions.file.name)]
@@ -139,7 +152,9 @@ def _notes(walks: Walks, file: str) -> Iterator[str]:
     """Yield what there is to say of walks besides their findings."""
     for path in walks.fixed:
         yield f"fixed: {'; '.join(map(str, path))} (its line in {file} can go)"
-    if walks.transitions is not None:
+    if walks.rows is not None:
+        yield from _notes_of_rows(walks.rows)
+    elif walks.transitions is not None:
         yield f"every transition of the revision graph was taken: {walks.transitions}"
     else:
         yield "random walks alone: the revision graph has more transitions than they have commands"
@@ -147,6 +162,24 @@ def _notes(walks: Walks, file: str) -> Iterator[str]:
         yield "the walks ended early, having run many revisions: --hypothesis-profile gauntlet-nightly goes further"
     if walks.only_upgrades:
         yield "no revision may be downgraded, as the test class declares: the walks have taken upgrades alone"
+
+
+def _notes_of_rows(rows: Rows) -> Iterator[str]:
+    part = f", {rows.taken / rows.tried:.0%} of those drawn" if rows.tried else ""
+    yield f"{rows.taken} rows inserted{part}; {rows.revisions} of {rows.of} revisions with rows that aim at them"
+    few = [f"{table} {part:.0%}" for table, part in islice(rows.poor.items(), _NAMED)]
+    if few:
+        yield f"tables that refuse most rows: {', '.join(few)}{_more(rows.poor)}"
+    for table, reason in islice(rows.barren.items(), _NAMED):
+        yield f"{table} never got a row: {reason}"
+    if len(rows.barren) > _NAMED:
+        yield f"so it was with {len(rows.barren) - _NAMED} other tables"
+    if rows.barren:
+        yield "row_strategies on the test class can say what a row looks like; row_tables_ignore leaves tables out"
+
+
+def _more(named: Mapping[str, Any]) -> str:
+    return f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
 
 
 @contextmanager

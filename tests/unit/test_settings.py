@@ -52,7 +52,7 @@ def test_nothing_goes_below_the_minimum() -> None:
 @pytest.mark.parametrize("settings", [{"irreversible_revisions": ["a1", "zz"]}, {"minimum_downgrade_revision": "zz"}])
 def test_unknown_revision_is_refused(settings: dict[str, object]) -> None:
     """The message names it, and how revisions are to be written."""
-    with pytest.raises(GauntletError, match="zz, which this history\ndoes not have"):
+    with pytest.raises(GauntletError, match="zz,\nwhich this history does not have"):
         reversibility(**settings)
 
 
