@@ -12,9 +12,9 @@ from strategies.operation import Operation
 from strategies.places import Place, Roles
 from strategies.shortest import alembic_revisions, steps
 
-FoundBy = Literal["error", "schema", "session", "rows"]
+FoundBy = Literal["error", "schema", "session", "rows", "data"]
 """What shows a fault: a command fails; the schema is not the canonical one; something is left in the session; a command
-fails on a row."""
+fails on a row; rows are not what they should be."""
 
 Path = tuple[Command, ...]
 
@@ -29,7 +29,8 @@ class PlantedFault:
         direction: the function in which the mistake is.
         minimal_path: a shortest path from an empty database. Others of the same length may show the fault, too.
         found_by: what shows it at the end of the path.
-        row: an INSERT that has to be run before the last command.
+        row: an INSERT that has to be run; `row_at`: behind so many commands of the path.
+        probe: a statement that fails where rows are not what they should be.
         sharing: revisions that have a part in it: whatever a leak reaches, the other of two that are guilty together. A
             report that blames one of them is no false one.
     """
@@ -41,6 +42,18 @@ class PlantedFault:
     found_by: FoundBy
     row: str | None = None
     sharing: frozenset[str] = frozenset()
+    row_at: int = 0
+    probe: str = ""
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether only walks with rows can find it."""
+        return self.found_by in ("rows", "data")
+
+    @property
+    def minimal_rows(self) -> int:
+        """How many rows it takes."""
+        return self.row.count("), (") + 1 if self.row else 0
 
     @property
     def minimal_length(self) -> int:
@@ -65,6 +78,8 @@ class Recipe:
     Attributes:
         guilty: the number of the guilty role; None where all of them are equally so.
         leaks: the fault reaches whatever runs after the guilty revision in the same command.
+        row_at: behind so many commands of the path the row is inserted; from its end, where negative.
+        probe: a statement that fails where rows are not what they should be.
     """
 
     kind: str
@@ -76,6 +91,8 @@ class Recipe:
     guilty: int | None = -1
     row: str | None = None
     leaks: bool = False
+    row_at: int = -1
+    probe: str = ""
 
     def applied(self, history: History, roles: Roles) -> History:
         """Return the history with the fault in it."""
@@ -97,7 +114,8 @@ class Recipe:
         sharing = frozenset(roles) if self.guilty is None else frozenset()
         if self.leaks:
             sharing = frozenset(graph.order) - self._before(graph, guilty)
-        return PlantedFault(self.kind, guilty, self.direction, path, self.found_by, self.row, sharing - {guilty})
+        known = (self.kind, guilty, self.direction, path, self.found_by, self.row, sharing - {guilty})
+        return PlantedFault(*known, self.row_at % len(path), self.probe)
 
     def _before(self, graph: Graph, revision: str) -> State:
         """Return what never runs after a revision in one command."""

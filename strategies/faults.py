@@ -8,7 +8,7 @@ from alembic_gauntlet.graph import Graph
 from strategies.fault import PlantedFault, Recipe
 from strategies.graphs import MigrationScript, scripts
 from strategies.histories import History, filled
-from strategies.operations import COMMITTING
+from strategies.operations import COMMITTING, unsafe_on_rows
 from strategies.places import with_room
 from strategies.recipes import RECIPES
 
@@ -29,7 +29,7 @@ def faulty_histories(
 ) -> st.SearchStrategy[tuple[History, PlantedFault]]:
     """Generate histories that are correct but for one planted fault, of one kind or of any.
 
-    Shrinks towards the few revisions that the fault concerns. A history may have up to three revisions more than
+    The rest of a history whose fault takes rows works on any rows. Shrinks towards the few revisions that the fault concerns. A history may have up to three revisions more than
     `max_revisions`, where the graph drawn has no room for the fault. `shapes` generates the revisions, if any shape of
     at most `max_revisions` is not what is wanted.
     """
@@ -47,5 +47,7 @@ def _planted(
     roles = draw(st.sampled_from(recipe.place(graph)))
     # What is planted in several revisions is to share a transaction in a command that runs them all.
     together = roles if len(roles) > 1 else ()
-    history = draw(filled(drawn, most=max_operations, without=lambda id: COMMITTING if id in together else ()))
+    unsafe = unsafe_on_rows() if recipe.found_by in ("rows", "data") else frozenset[str]()
+    without = lambda id: unsafe | (COMMITTING if id in together else frozenset())
+    history = draw(filled(drawn, most=max_operations, without=without))
     return recipe.applied(history, roles), recipe.truth(graph, roles)

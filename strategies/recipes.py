@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alembic_gauntlet.graph import Command, Graph, State, Step
+from alembic_gauntlet.graph import Command, Graph, State, Step, Verb
 from strategies.fault import FoundBy, Path, Plant, Recipe
 from strategies.operation import lines, sql
 from strategies.places import Place, Roles, above, adjacent, anywhere, merges, parallel, three
@@ -462,10 +462,20 @@ def _on_rows(
     downgrade: str,
     more: str = "",
     path: Callable[[Graph, Roles], Path] = _one_by_one,
+    less: str = "",
 ) -> Recipe:
-    below = Plant(0, sql(*filter(None, (_TABLE, more))), sql(_DROP_TABLE))
+    below = Plant(0, sql(*filter(None, (_TABLE, more))), sql(*filter(None, (_DROP_TABLE, less))))
     plants = (below, Plant(1, upgrade, downgrade))
     return Recipe(kind, above, plants, path, "rows", "upgrade" if path is _one_by_one else "downgrade", row=row)
+
+
+def _statements(kind: str, row: str, upgrade: str, downgrade: str, more: str = "", less: str = "") -> Recipe:
+    return _on_rows(kind, row, sql(upgrade), sql(downgrade), more, less=less)
+
+
+def _restored(kind: str, row: str, upgrade: str, downgrade: str, more: str = "") -> Recipe:
+    """The downgrade restores what rows that were written above it do not fit."""
+    return _on_rows(kind, row, sql(upgrade), sql(downgrade), more, _back)
 
 
 _ROWS = (
@@ -487,6 +497,25 @@ _ROWS = (
         'op.create_unique_constraint("uq_planted", "planted", ["a"])',
         'op.drop_constraint("uq_planted", "planted")',
     ),
+    _statements(
+        "unique expression over duplicates",
+        "INSERT INTO planted (id, a) VALUES (1, 'x'), (2, 'x')",
+        "CREATE UNIQUE INDEX uq_planted ON planted (lower(a))",
+        "DROP INDEX uq_planted",
+    ),
+    _statements(
+        "exclusion over overlaps",
+        "INSERT INTO planted (id, during) VALUES (1, '[1,3)'), (2, '[1,3)')",
+        "ALTER TABLE planted ADD CONSTRAINT planted_excl EXCLUDE USING gist (during WITH &&)",
+        "ALTER TABLE planted DROP CONSTRAINT planted_excl",
+        "ALTER TABLE planted ADD during int4range",
+    ),
+    _statements(
+        "primary key over null",
+        "INSERT INTO planted (id) VALUES (1)",
+        "ALTER TABLE planted DROP CONSTRAINT pk_planted, ADD CONSTRAINT pk_planted PRIMARY KEY (id, n)",
+        "ALTER TABLE planted DROP CONSTRAINT pk_planted, ADD CONSTRAINT pk_planted PRIMARY KEY (id), ALTER n DROP NOT NULL",
+    ),
     _on_rows(
         "type too narrow",
         "INSERT INTO planted (id, a) VALUES (1, 'xxxxxxxxx')",
@@ -494,10 +523,78 @@ _ROWS = (
         'op.alter_column("planted", "a", type_=sa.Text())',
     ),
     _on_rows(
+        "integer too small",
+        "INSERT INTO planted (id, n) VALUES (1, 40000)",
+        'op.alter_column("planted", "n", type_=sa.SmallInteger())',
+        'op.alter_column("planted", "n", type_=sa.Integer())',
+    ),
+    _on_rows(
+        "precision too small",
+        "INSERT INTO planted (id, amount) VALUES (1, 1000)",
+        'op.alter_column("planted", "amount", type_=sa.Numeric(4, 2))',
+        'op.alter_column("planted", "amount", type_=sa.Numeric(10, 2))',
+        "ALTER TABLE planted ADD amount numeric(10, 2)",
+    ),
+    _statements(
+        "cast that text does not bear",
+        "INSERT INTO planted (id, a) VALUES (1, 'x')",
+        "ALTER TABLE planted ALTER a TYPE integer USING a::integer",
+        "ALTER TABLE planted ALTER a TYPE text",
+    ),
+    _statements(
+        "cast to json",
+        "INSERT INTO planted (id, a) VALUES (1, 'x')",
+        "ALTER TABLE planted ALTER a TYPE jsonb USING a::jsonb",
+        "ALTER TABLE planted ALTER a TYPE text USING a::text",
+    ),
+    _on_rows(
         "check over old rows",
         "INSERT INTO planted (id, n) VALUES (1, 0)",
         'op.create_check_constraint("chk_planted", "planted", sa.text("n > 0"))',
         'op.drop_constraint("chk_planted", "planted")',
+    ),
+    _statements(
+        "domain over old rows",
+        "INSERT INTO planted (id, d) VALUES (1, '')",
+        "ALTER DOMAIN planted_text ADD CONSTRAINT chk_planted CHECK (VALUE <> '')",
+        "ALTER DOMAIN planted_text DROP CONSTRAINT chk_planted",
+        "CREATE DOMAIN planted_text AS text; ALTER TABLE planted ADD d planted_text",
+        "DROP DOMAIN planted_text",
+    ),
+    _statements(
+        "foreign key over orphans",
+        "INSERT INTO planted (id, n) VALUES (1, 0)",
+        _AFTER_REFERENCE,
+        _WITHOUT_REFERENCE,
+    ),
+    _statements(
+        "label removed",
+        "INSERT INTO planted (id, kind) VALUES (1, 'b')",
+        "ALTER TYPE planted_kind RENAME TO planted_old; CREATE TYPE planted_kind AS ENUM ('a'); "
+        "ALTER TABLE planted ALTER kind TYPE planted_kind USING kind::text::planted_kind; DROP TYPE planted_old",
+        "ALTER TYPE planted_kind RENAME TO planted_old; CREATE TYPE planted_kind AS ENUM ('a', 'b'); "
+        "ALTER TABLE planted ALTER kind TYPE planted_kind USING kind::text::planted_kind; DROP TYPE planted_old",
+        "CREATE TYPE planted_kind AS ENUM ('a', 'b'); ALTER TABLE planted ADD kind planted_kind",
+        "DROP TYPE planted_kind",
+    ),
+    _statements(
+        "backfill of null",
+        "INSERT INTO planted (id) VALUES (1)",
+        "ALTER TABLE planted ADD b text; UPDATE planted SET b = upper(a); ALTER TABLE planted ALTER b SET NOT NULL",
+        "ALTER TABLE planted DROP b",
+    ),
+    _statements(
+        "backfill that divides by zero",
+        "INSERT INTO planted (id, n) VALUES (1, 0)",
+        "ALTER TABLE planted ADD b integer; UPDATE planted SET b = 100 / n",
+        "ALTER TABLE planted DROP b",
+    ),
+    _statements(
+        "update, then alter",
+        "INSERT INTO planted (id) VALUES (1)",
+        "UPDATE planted SET n = id; ALTER TABLE planted ADD b text",
+        "ALTER TABLE planted DROP b",
+        "ALTER TABLE planted ADD CONSTRAINT fk_planted FOREIGN KEY (n) REFERENCES planted DEFERRABLE INITIALLY DEFERRED",
     ),
     _on_rows(
         "not null restored over rows",
@@ -507,7 +604,90 @@ _ROWS = (
         "ALTER TABLE planted ALTER a SET NOT NULL",
         _back,
     ),
+    _restored(
+        "type restored over rows",
+        "INSERT INTO planted (id, n) VALUES (1, 40000)",
+        "ALTER TABLE planted ALTER n TYPE integer",
+        "ALTER TABLE planted ALTER n TYPE smallint",
+        "ALTER TABLE planted ALTER n TYPE smallint",
+    ),
+    _restored(
+        "unique restored over rows",
+        "INSERT INTO planted (id, a) VALUES (1, 'x'), (2, 'x')",
+        "ALTER TABLE planted DROP CONSTRAINT uq_planted",
+        "ALTER TABLE planted ADD CONSTRAINT uq_planted UNIQUE (a)",
+        "ALTER TABLE planted ADD CONSTRAINT uq_planted UNIQUE (a)",
+    ),
+    _restored(
+        "check restored over rows",
+        "INSERT INTO planted (id, n) VALUES (1, 0)",
+        "ALTER TABLE planted DROP CONSTRAINT chk_planted",
+        "ALTER TABLE planted ADD CONSTRAINT chk_planted CHECK (n > 0)",
+        "ALTER TABLE planted ADD CONSTRAINT chk_planted CHECK (n > 0)",
+    ),
 )
 
-RECIPES: tuple[Recipe, ...] = (*_FORGOTTEN, *_WRONG, *_FAILING, *_TOGETHER, *_SESSION, *_BRANCHES, *_ROWS)
+# Rows lost, values changed, sequences left behind
+
+
+def _there_and_back(graph: Graph, roles: Roles) -> Path:
+    """One by one, and the last one down."""
+    return (*_one_by_one(graph, roles), _back(graph, roles)[-1])
+
+
+def _on_data(
+    kind: str, row: str, upgrade: str, downgrade: str, probe: str, direction: Verb = "upgrade", back: bool = False
+) -> Recipe:
+    plants = (
+        Plant(0, sql(_TABLE), sql(_DROP_TABLE)),
+        Plant(1, sql(upgrade) if upgrade else "", sql(downgrade) if downgrade else ""),
+    )
+    path = _there_and_back if back else _one_by_one
+    return Recipe(kind, above, plants, path, "data", direction, row=row, row_at=1, probe=probe)
+
+
+_ONE = "INSERT INTO planted (id, n) VALUES (1, -1)"
+_IS_THERE = "SELECT 1 / count(*) FROM planted"
+_IS_SAME = "SELECT 1 / (n = -1)::integer FROM planted"
+
+_DATA = (
+    _on_data("table made anew", _ONE, f"{_DROP_TABLE}; {_TABLE}", "", _IS_THERE),
+    _on_data("rows deleted", _ONE, "DELETE FROM planted WHERE n < 0", "", _IS_THERE),
+    _on_data("rows deleted by cascade", _ONE, "CREATE TABLE planted_by (id integer); TRUNCATE planted CASCADE",
+             "DROP TABLE planted_by", _IS_THERE),
+    Recipe(
+        "rows deleted by a downgrade",
+        above,
+        (Plant(0, sql(_TABLE), sql(_DROP_TABLE)), Plant(1, "", sql("DELETE FROM planted"))),
+        _back,
+        "data",
+        "downgrade",
+        row=_ONE,
+        probe=_IS_THERE,
+    ),
+    _on_data("value overwritten", _ONE, "UPDATE planted SET n = 0 WHERE n < 0", "", _IS_SAME, back=True),
+    _on_data(
+        "value overwritten by a downgrade", _ONE, "", "UPDATE planted SET n = 0 WHERE n < 0", _IS_SAME, "downgrade", True
+    ),
+    _on_data("column made anew", _ONE, "ALTER TABLE planted DROP n; ALTER TABLE planted ADD n integer",
+             "", "SELECT 1 / count(n) FROM planted", back=True),
+    Recipe(
+        "sequence behind",
+        above,
+        (
+            Plant(
+                0,
+                sql("CREATE TABLE planted (id serial CONSTRAINT pk_planted PRIMARY KEY, a text)"),
+                sql(_DROP_TABLE),
+            ),
+            Plant(1, sql("INSERT INTO planted (id, a) VALUES (1, 'x')"), sql("DELETE FROM planted WHERE a = 'x'")),
+        ),
+        _up,
+        "data",
+        "upgrade",
+        probe="INSERT INTO planted (a) VALUES ('y')",
+    ),
+)  # fmt: skip
+
+RECIPES: tuple[Recipe, ...] = (*_FORGOTTEN, *_WRONG, *_FAILING, *_TOGETHER, *_SESSION, *_BRANCHES, *_ROWS, *_DATA)
 """Every kind, the plainest first."""

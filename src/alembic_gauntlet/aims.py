@@ -79,7 +79,7 @@ def _of_constraints(before: Table, after: Table) -> Iterator[Aim]:
                 yield from (Aim(before.name, ((column.name, value),)) for value in samples(column.type)[::-1][:2])
     for check in after.checks:
         if check not in before.checks:
-            if check.startswith("EXCLUDE"):
+            if not check.startswith("CHECK"):
                 yield Aim(before.name, is_twin=True)
             for column in before.columns:
                 if column.name in check and not column.is_filled:

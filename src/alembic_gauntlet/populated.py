@@ -149,8 +149,7 @@ def _populated(sower: Sower, path: Path, command: Command) -> Path:
         for place in _PLACES:
             path = sower.plant(path, tables[name], place)
     for name in [name for name in tables if name not in changed][:_BYSTANDERS]:
-        # A command that touches no table may be all about rows.
-        for place in (0, -2) if changed else (0, *_PLACES):
+        for place in (0, *_PLACES):
             path = sower.plant(path, tables[name], place)
     return path
 

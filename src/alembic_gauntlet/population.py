@@ -257,12 +257,13 @@ def _differences(old: Stock, top: Stock, new: Stock, ours: frozenset[Texts]) -> 
     at_top = {} if None in keys else top.keys([each for each in keys if each is not None])
     before, found = old.keys(), []
     for key, row in new.keys().items():
-        if key in ours and key in before:
+        # One that was lost on the way may have come back with the same key as another row.
+        if key in ours and key in before and key in at_top:
             known = tuple(zip(old.key, key, strict=True))
             for column, there in columns.items():
                 was, now = old.value(before[key], column), new.value(row, column)
                 if there is not None and was is not None and was != now:
-                    kept = key in at_top and top.value(at_top[key], there) == was
+                    kept = top.value(at_top[key], there) == was
                     found.append(Loss(old.table, known, column, was, now, "downgrade" if kept else "upgrade"))
     return found
 

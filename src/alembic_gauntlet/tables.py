@@ -94,7 +94,7 @@ class Table:
         key: the columns of the primary key; none where it has none.
         uniques: the columns of each unique constraint and unique index, those of the primary key among them.
         foreign_keys: all of them.
-        checks: the conditions of CHECK and EXCLUDE constraints, as PostgreSQL prints them.
+        checks: CHECK and EXCLUDE constraints and unique indexes of expressions, as PostgreSQL prints them.
         bounds: of a partitioned table: values that each partition takes, by column, as far as its bounds say.
     """
 
@@ -243,6 +243,10 @@ UNION ALL
 SELECT i.indrelid::int8, 'u', {_ATTRIBUTES.format("i.indkey::int2[]", "i.indrelid")}, NULL, NULL, NULL
 FROM pg_index i
 WHERE i.indrelid >= 16384 AND i.indisunique AND i.indexprs IS NULL
+UNION ALL
+SELECT i.indrelid::int8, 'x', '{{}}', NULL, NULL, pg_get_indexdef(i.indexrelid)
+FROM pg_index i
+WHERE i.indrelid >= 16384 AND i.indisunique AND i.indexprs IS NOT NULL
 ORDER BY 1, 2, 3"""
 
 _BOUNDS = f"""\

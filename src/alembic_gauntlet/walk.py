@@ -459,7 +459,7 @@ class Explorer:
     def references(self, path: Path, table: str, columns: Sequence[str]) -> tuple[Texts, ...]:
         """Return what a foreign key to some columns of a table may refer to at the end of a path."""
         path = self._settled(path)
-        key = (path, table, tuple(columns))
+        key = (_concerning(path, table), table, tuple(columns))
         if key not in self._references:
             self._references[key] = self._at(path, lambda place: key_values(place.sandbox.connection, table, columns))
         return self._references[key]
@@ -467,9 +467,11 @@ class Explorer:
     def count(self, path: Path, table: str) -> int:
         """Return how many rows a table has at the end of a path."""
         path = self._settled(path)
-        if (path, table) not in self._counts:
-            self._counts[path, table] = self._at(path, lambda place: row_count(place.sandbox.connection, table))
-        return self._counts[path, table]
+        key = _concerning(self._last_command(path), table), table
+        if key not in self._counts:
+            now = self._at(path, lambda place: row_count(place.sandbox.connection, table))
+            self._counts[key] = now - _inserted(path, table)
+        return self._counts[key] + _inserted(path, table)
 
     def _at(self, path: Path, look: Callable[[Place], _Seen], after: Path | None = None) -> _Seen:
         """Look at the database at the end of a path; `after`: where it is then, unless what is seen is a refusal."""
@@ -485,3 +487,15 @@ class Explorer:
     def close(self) -> None:
         """Drop the databases of the walks."""
         self._places.close()
+
+
+def _concerning(path: Path, table: str) -> Path:
+    """Return a path less the rows of other tables, behind its last command."""
+    last = max((place for place, each in enumerate(path) if isinstance(each, Command)), default=-1)
+    return (*path[: last + 1], *(each for each in path[last + 1 :] if isinstance(each, Insert) and each.table == table))
+
+
+def _inserted(path: Path, table: str) -> int:
+    """Return how many rows of a table a path has behind its last command."""
+    last = max((place for place, each in enumerate(path) if isinstance(each, Command)), default=-1)
+    return sum(isinstance(each, Insert) and each.table == table for each in path[last + 1 :])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -16,7 +16,7 @@ from strategies.recipes import RECIPES
 
 Drawn = tuple[History, PlantedFault | None]
 
-KINDS_BY_ROWS = tuple(recipe.kind for recipe in RECIPES if recipe.row)
+KINDS_BY_ROWS = tuple(recipe.kind for recipe in RECIPES if recipe.found_by in ("rows", "data"))
 """Kinds that only a row in a table shows: the walks, whose tables are empty, cannot find them."""
 
 KINDS_BY_COMMANDS = tuple(kind for kind in FAULT_KINDS if kind not in KINDS_BY_ROWS)
@@ -27,6 +27,7 @@ GROUPS: dict[str, Callable[[str], st.SearchStrategy[Drawn]]] = {
     "long": lambda kind: faulty_histories(kind, max_operations=1, shapes=lines(26, 40)),
     "wide": lambda kind: faulty_histories(kind, max_operations=1, shapes=scripts(26, 40)),
     "clean": lambda kind: histories(8).map(lambda history: (history, None)),
+    "rows clean": lambda kind: histories(6, min_revisions=3, on_any_rows=True).map(lambda history: (history, None)),
     "small clean": lambda kind: histories(4, min_revisions=3).map(lambda history: (history, None)),
 }
 """What a case may be drawn from, by the kind of fault."""
@@ -78,10 +79,9 @@ def named(name: str, seed: int) -> Case:
     return Case(group, int(number), "/".join(kind), seed)
 
 
-def spread(group: str, count: int, seed: int) -> list[Case]:
-    """Return so many histories with a fault, as evenly as can be over all kinds that commands show."""
-    kinds = len(KINDS_BY_COMMANDS)
-    return [Case(group, number // kinds, KINDS_BY_COMMANDS[number % kinds], seed) for number in range(count)]
+def spread(group: str, count: int, seed: int, kinds: Sequence[str] = KINDS_BY_COMMANDS) -> list[Case]:
+    """Return so many histories with a fault, as evenly as can be over kinds; default: all that commands show."""
+    return [Case(group, number // len(kinds), kinds[number % len(kinds)], seed) for number in range(count)]
 
 
 def correct(group: str, count: int, seed: int) -> list[Case]:

@@ -126,17 +126,26 @@ class PlainHistory:
             return shown
         return Shown("schema", "\n".join(sorted(set(canonical) ^ set(dumped))) or "lines twice")
 
-    def along(self, path: Steps, row: str | None = None) -> list[Shown | None]:
-        """What is wrong after each command of a path; `row` is run before the last one."""
+    def along(self, path: Steps, row: str | None = None, row_at: int = 0, probe: str = "") -> list[Shown | None]:
+        """What is wrong after each command of a path; `row` is run behind so many of them, `probe` at the end."""
         state: State = frozenset()
         found = []
         with self.server.database() as name:
-            for command in path:
-                if row and command is path[-1]:
+            for count, command in enumerate(path):
+                if row and count == row_at:
                     self.server.execute(name, row)
                 state = self.history.graph.after(state, command)
                 found.append(self.judged(name, command, state))
+            if probe:
+                found[-1] = found[-1] or self._probed(name, probe)
         return found
+
+    def _probed(self, name: str, probe: str) -> Shown | None:
+        try:
+            self.server.execute(name, probe)
+        except psycopg.Error as error:
+            return Shown("data", str(error))
+        return None
 
     def shorter(self, length: int, template: str = "template1", state: State = frozenset()) -> Iterator[Steps]:
         """Every path of at most `length` commands that shows something wrong."""

@@ -26,11 +26,11 @@ def test_the_minimal_path_is_true_and_minimal(kind: str, plain: PlainAlembic, tm
     """The path shows the fault at its end and not before, as predicted; and no shorter path shows anything."""
     history, fault = small(kind)
     written = PlainHistory(plain, history, tmp_path)
-    *before, last = written.along(fault.minimal_path, fault.row)
+    *before, last = written.along(fault.minimal_path, fault.row, fault.row_at, fault.probe)
     assert before == [None] * len(before)
     assert last is not None
     assert last.by == ("error" if fault.found_by == "rows" else fault.found_by)
-    if fault.found_by == "rows":
+    if fault.takes_rows:
         assert written.along(fault.minimal_path) == [None] * fault.minimal_length
     if kind in SAMPLE or "GAUNTLET_QUALITY" in os.environ:
         assert list(written.shorter(fault.minimal_length - 1)) == []

@@ -12,6 +12,7 @@ from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.settings import Settings
 from strategies.faults import FAULT_KINDS, PlantedFault, faulty_histories
 from strategies.histories import History
+from tests.quality.cases import KINDS_BY_ROWS
 
 COUNT = int(os.environ.get("GAUNTLET_QUALITY", "2"))
 
@@ -37,12 +38,7 @@ BY_WALKS = frozenset(
         "setting left by a downgrade",
         "last branch wins",
         "shared by branches",
-        "not null without backfill",
-        "column without default",
-        "unique over duplicates",
-        "type too narrow",
-        "check over old rows",
-        "not null restored over rows",
+        *KINDS_BY_ROWS,
     }
 )
 """They take another jump, another order of branches, a look at the session, or rows."""

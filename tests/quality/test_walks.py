@@ -50,7 +50,7 @@ def walked(history: History, server: Server) -> tuple[Finding, ...]:
 def expect(found: tuple[Finding, ...], fault: PlantedFault) -> None:
     """Check that the fault is there, blamed rightly and by a path as short as the planted one, and nothing else is."""
     seen = [(finding.revision, len(finding.path)) for finding in found]
-    if fault.found_by == "rows":
+    if fault.takes_rows:
         assert seen == []
     elif fault.kind in TWINS:
         assert min(length for _, length in seen) == fault.minimal_length
