@@ -131,7 +131,19 @@ def _set_not_null(draw: st.DrawFn, site: Site, place: _Place) -> tuple[str, str]
     return _alter(table, column.name, "nullable=False"), _alter(table, column.name, "nullable=True")
 
 
-@kind("drop not null", lambda site: [(t, c) for t, c in columns(site) if not (c.nullable or c.old_name)])
+@kind("fill, then set not null", lambda site: [(t, c) for t, c in columns(site) if c.nullable and c.free])
+def _filled(draw: st.DrawFn, site: Site, place: _Place) -> tuple[str, str]:
+    table, column = place
+    site.put(table.with_column(replace(column, nullable=False, filled=True, old_name=False)))
+    fill = sql(f"UPDATE {table.sql} SET {column.name} = {DEFAULTS[column.type]} WHERE {column.name} IS NULL")
+    return lines(fill, _alter(table, column.name, "nullable=False")), _alter(table, column.name, "nullable=True")
+
+
+@kind(
+    "drop not null",
+    lambda site: [(t, c) for t, c in columns(site) if not (c.nullable or c.old_name)],
+    on_any_rows=False,
+)
 def _drop_not_null(draw: st.DrawFn, site: Site, place: _Place) -> tuple[str, str]:
     table, column = place
     site.put(table.with_column(replace(column, nullable=True)))

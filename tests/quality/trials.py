@@ -169,7 +169,7 @@ class Laboratory:
                 reports = list(_fixed(gauntlet, models))
                 gauntlet.take_coverage()
                 started = time.monotonic()
-                with _seeded(trial.case.key):
+                with seeded(trial.case.key):
                     walks = gauntlet.walks(self._profile(trial.case), MAX_COMMANDS, str(trial.case))
                 seconds = time.monotonic() - started
                 commands = gauntlet.take_coverage().commands
@@ -236,7 +236,7 @@ def _fixed(gauntlet: Gauntlet, models: MetaData | None) -> Iterator[Report]:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Let the walks be drawn by a seed, as `--hypothesis-seed` does: each history has another, and always the same."""
     module: Any = core
     before = module.global_force_seed
