@@ -29,7 +29,8 @@ def faulty_histories(
 ) -> st.SearchStrategy[tuple[History, PlantedFault]]:
     """Generate histories that are correct but for one planted fault, of one kind or of any.
 
-    The rest of a history whose fault takes rows works on any rows. Shrinks towards the few revisions that the fault concerns. A history may have up to three revisions more than
+    The rest of a history whose fault takes rows works on any rows. Shrinks towards the few revisions that the fault
+    concerns. A history may have up to three revisions more than
     `max_revisions`, where the graph drawn has no room for the fault. `shapes` generates the revisions, if any shape of
     at most `max_revisions` is not what is wanted.
     """
@@ -48,6 +49,9 @@ def _planted(
     # What is planted in several revisions is to share a transaction in a command that runs them all.
     together = roles if len(roles) > 1 else ()
     unsafe = unsafe_on_rows() if recipe.found_by in ("rows", "data") else frozenset[str]()
-    without = lambda id: unsafe | (COMMITTING if id in together else frozenset())
+
+    def without(id: str) -> frozenset[str]:
+        return unsafe | COMMITTING if id in together else unsafe
+
     history = draw(filled(drawn, most=max_operations, without=without))
     return recipe.applied(history, roles), recipe.truth(graph, roles)

@@ -514,7 +514,8 @@ _ROWS = (
         "primary key over null",
         "INSERT INTO planted (id) VALUES (1)",
         "ALTER TABLE planted DROP CONSTRAINT pk_planted, ADD CONSTRAINT pk_planted PRIMARY KEY (id, n)",
-        "ALTER TABLE planted DROP CONSTRAINT pk_planted, ADD CONSTRAINT pk_planted PRIMARY KEY (id), ALTER n DROP NOT NULL",
+        "ALTER TABLE planted DROP CONSTRAINT pk_planted, ADD CONSTRAINT pk_planted PRIMARY KEY (id); "
+        "ALTER TABLE planted ALTER n DROP NOT NULL",
     ),
     _on_rows(
         "type too narrow",
@@ -594,7 +595,7 @@ _ROWS = (
         "INSERT INTO planted (id) VALUES (1)",
         "UPDATE planted SET n = id; ALTER TABLE planted ADD b text",
         "ALTER TABLE planted DROP b",
-        "ALTER TABLE planted ADD CONSTRAINT fk_planted FOREIGN KEY (n) REFERENCES planted DEFERRABLE INITIALLY DEFERRED",
+        f"{_AFTER_REFERENCE} DEFERRABLE INITIALLY DEFERRED",
     ),
     _on_rows(
         "not null restored over rows",
@@ -666,9 +667,8 @@ _DATA = (
         probe=_IS_THERE,
     ),
     _on_data("value overwritten", _ONE, "UPDATE planted SET n = 0 WHERE n < 0", "", _IS_SAME, back=True),
-    _on_data(
-        "value overwritten by a downgrade", _ONE, "", "UPDATE planted SET n = 0 WHERE n < 0", _IS_SAME, "downgrade", True
-    ),
+    _on_data("value overwritten by a downgrade", _ONE, "", "UPDATE planted SET n = 0 WHERE n < 0", _IS_SAME,
+             "downgrade", back=True),
     _on_data("column made anew", _ONE, "ALTER TABLE planted DROP n; ALTER TABLE planted ADD n integer",
              "", "SELECT 1 / count(n) FROM planted", back=True),
     Recipe(

@@ -265,12 +265,17 @@ class PopulatedMachine(WalkMachine):
     """Walks at random, and puts random rows before each command into the tables that it touches, or any."""
 
     sower: ClassVar[Sower]
+    with_rows: ClassVar[dict[Path, bool]]
 
     def prepare(self, data: st.DataObject, command: Command) -> None:
         """Insert rows."""
+        # Decided once for each path: Hypothesis has to be asked for the same choices after the same walk.
+        path = (*self.path, command)
+        if not self.with_rows.setdefault(path, not self.walker.explorer.is_spent(path)):
+            return
         for _ in range(data.draw(st.integers(0, 3), label="rows")):
             tables = self.sower.tables(self.path)
-            if not tables or self.walker.explorer.is_spent((*self.path, command)):
+            if not tables:
                 return
             before, after = _tables_around(self.sower, self.path, command)
             wanted = [each for each in aims(before, after) if each.table in tables]

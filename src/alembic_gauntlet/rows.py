@@ -228,6 +228,8 @@ def _refer_to_itself(table: Table, foreign: ForeignKey, row: Row) -> None:
 
 def _cell(column: Column, count: int | None) -> st.SearchStrategy[Value]:
     usual = values(column.type)
+    if column.hints:
+        usual = st.sampled_from(column.hints) | usual
     if count is not None:
         usual = st.just(distinct(column.type, count)) | usual
     return st.none() | usual if column.nullable else usual

@@ -85,7 +85,15 @@ class Sower:
         `place` says which of the samples of its type each column gets; -1 the last one, -2 NULL where that may be.
         """
         path = self._with_parents(path, table, fixed or {}, frozenset())
-        return self.insert(path, table, self._plain(path, table, place, fixed or {}))
+        return self._insert_plain(path, table, place, fixed or {})
+
+    def _insert_plain(self, path: Path, table: Table, place: int, fixed: Mapping[str, Value]) -> Path:
+        """Insert a plain row; where it is refused, one a little less plain."""
+        for each in (place, 1, 2, 3) if place == 0 else (place,):
+            inserted = self.insert(path, table, self._plain(path, table, each, fixed))
+            if inserted != path:
+                return inserted
+        return path
 
     def _with_parents(self, path: Path, table: Table, fixed: Mapping[str, Value], above: frozenset[str]) -> Path:
         known = self.tables(path)
@@ -95,7 +103,7 @@ class Sower:
                 continue
             if fixed.keys().isdisjoint(foreign.columns) and not self._has_parent(path, table, foreign):
                 path = self._with_parents(path, parent, {}, above | {table.name})
-                path = self.insert(path, parent, self._plain(path, parent, 0, {}))
+                path = self._insert_plain(path, parent, 0, {})
         return path
 
     def _has_parent(self, path: Path, table: Table, foreign: ForeignKey) -> bool:
@@ -232,5 +240,5 @@ def _cell(column: Column, place: int, count: int | None) -> Value:
         return None
     if count is not None and (place >= 0 or count):
         return distinct(column.type, count)
-    known = samples(column.type)
+    known = (*column.hints, *samples(column.type))
     return known[max(-len(known), min(place if place != -2 else 0, len(known) - 1))] if known else None

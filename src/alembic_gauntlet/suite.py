@@ -36,7 +36,7 @@ Models = MetaData | Sequence[MetaData] | None
 
 
 class MigrationTestBase:
-    """Five tests of a migration history; under the marker `fuzz`, walks without and with rows, and the replay of a path.
+    """Five tests of a migration history; under the marker `fuzz`, walks without and with rows, and a path to replay.
 
     Nothing more than a subclass is needed where alembic.ini is in the root directory and env.py sets
     `target_metadata`. The fixtures `alembic_config`, `migration_db_url` and `orm_metadata` may be overridden, on the

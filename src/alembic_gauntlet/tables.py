@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import psycopg
@@ -39,6 +39,7 @@ class Type:
         labels: of an enum, in its order.
         element: of an array its element, of a domain its base, of a range its subtype, of a multirange its range.
         attributes: of a composite type: names and types.
+        checks: of a domain: its CHECK constraints, as PostgreSQL prints them.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Type:
     labels: tuple[str, ...] = ()
     element: Type | None = None
     attributes: tuple[tuple[str, Type], ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Column:
         has_default: whether it may be left out though it takes no NULL.
         is_filled: the database gives it its value: identity, generated, or the next value of a sequence.
         sequence: the qualified name of the sequence that it owns, if any.
+        hints: values that a CHECK of the table or of its domain names, and their neighbours: some of them pass it.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Column:
     has_default: bool = False
     is_filled: bool = False
     sequence: str | None = None
+    hints: tuple[Value, ...] = ()
 
     @property
     def is_required(self) -> bool:
@@ -157,7 +161,7 @@ def _tables(
     return tuple(
         Table(
             name,
-            tuple(columns[oid]),
+            tuple(_hinted(column, constraints[oid]) for column in columns[oid]),
             key=next((tuple(each[1]) for each in constraints[oid] if each[0] == "p"), ()),
             uniques=tuple(dict.fromkeys(tuple(each[1]) for each in constraints[oid] if each[0] in "pu")),
             foreign_keys=tuple(
@@ -168,6 +172,20 @@ def _tables(
         )
         for oid, name in names.items()
     )
+
+
+_NUMBER = re.compile(r"(?<![\w.'])-?\d+(?![\w.'])")
+
+
+def _hinted(column: Column, constraints: list[tuple[Any, ...]]) -> Column:
+    """Return a column with the values that the CHECKs which name it are about."""
+    mention = re.compile(rf"\b{re.escape(column.name)}\b")
+    checks = [each[4] for each in constraints if each[0] == "c" and mention.search(each[4])]
+    found: list[Value] = []
+    for check in (*checks, *column.type.checks):
+        found += [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", check)]
+        found += [number + by for number in map(int, _NUMBER.findall(check)) for by in (1, 0, -1)]
+    return replace(column, hints=tuple(dict.fromkeys(found)))
 
 
 _LITERAL = re.compile(r"'((?:[^']|'')*)'|[^\s,()]+")
@@ -198,12 +216,12 @@ class _Types:
     def _make(self, oid: int, modifier: int) -> Type:
         if oid not in self.rows:
             return Type("unknown")
-        _, name, letter, element, base, base_modifier, labels, subtype, attributes = self.rows[oid]
+        _, name, letter, element, base, base_modifier, labels, subtype, attributes, checks = self.rows[oid]
         if element:
             return Type(name, "array", modifier, element=self.of(element, modifier))
         kind = _KINDS[letter]
         if kind == "domain":
-            return Type(name, kind, element=self.of(base, base_modifier))
+            return Type(name, kind, element=self.of(base, base_modifier), checks=tuple(checks or ()))
         if kind in ("range", "multirange"):
             return Type(name, kind, element=self.of(subtype))
         inner = tuple((each["name"], self.of(int(each["type"]), int(each["modifier"]))) for each in attributes or ())
@@ -269,6 +287,8 @@ SELECT t.oid::int8, format_type(t.oid, NULL), t.typtype::text,
         WHEN 'm' THEN {} END,
     CASE WHEN t.typtype = 'c' THEN (SELECT json_agg(json_build_object('name', attname, 'type', atttypid::int8,
             'modifier', atttypmod) ORDER BY attnum)
-        FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) END
+        FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) END,
+    CASE WHEN t.typtype = 'd' THEN (SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY k.conname)
+        FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c') END
 FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.typtype IN ('b', 'e', 'd', 'r', 'm') OR t.typtype = 'c' AND t.oid >= 16384"""

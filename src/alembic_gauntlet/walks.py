@@ -147,7 +147,8 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
     found += _new(walker.knowing(found), new)
     explorer.limit(budget * REVISIONS / _FEWER)
     profile = settings(plan.profile, max_examples=max(1, plan.profile.max_examples // _FEWER))
-    walked = walk(walker.knowing(found), plan.name, profile, plan.max_commands, PopulatedMachine, sower=sower)
+    attributes = {"sower": sower, "with_rows": {}}
+    walked = walk(walker.knowing(found), plan.name, profile, plan.max_commands, PopulatedMachine, **attributes)
     found += _new(walker.knowing(found), simplified(walker.knowing(found), walked))
     if explorer.is_unused:
         raise NothingToCheck("the Hypothesis profile leaves no phase that walks")

@@ -1,4 +1,4 @@
-"""Populated walks on generated histories: a fault that takes rows is found, with few of them; on correct ones, silence."""
+"""Populated walks on generated histories: a fault that takes rows is found, with few of them; else, silence."""
 
 import os
 
