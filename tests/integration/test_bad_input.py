@@ -92,7 +92,7 @@ def test_env_py_that_raises(project) -> None:
     project.edit("migrations/env.py", "target_metadata = None", 'raise RuntimeError("DATABASE_URL is not set")')
     project.table("a1", None, "t1")
     result = project.pytest("-q")
-    result.assert_outcomes(failed=2, errors=2, passed=1, deselected=2)
+    result.assert_outcomes(failed=2, errors=2, passed=1, deselected=3)
     shown = result.stdout.str()
     assert shown.count("DATABASE_URL is not set") == 1
     assert shown.count("(in full under test_stairway_upgrade_downgrade)") == 3

@@ -7,14 +7,14 @@ FIVE = 5
 
 def test_correct_history_with_a_branch_and_a_merge_passes(example) -> None:
     """A valid history passes all five tests; the walks are deselected."""
-    example.pytest().assert_outcomes(passed=FIVE, deselected=2)
+    example.pytest().assert_outcomes(passed=FIVE, deselected=3)
 
 
 def test_forgotten_enum_type_is_found_with_its_path_and_line(example) -> None:
     """The message holds the minimal path, the difference, the guilty line, and the replay."""
     example.edit("migrations/versions/a20_orders.py", '    op.execute("DROP TYPE order_status")\n', "")
     result = example.pytest()
-    result.assert_outcomes(passed=3, failed=2, deselected=2)
+    result.assert_outcomes(passed=3, failed=2, deselected=3)
     result.stdout.fnmatch_lines(
         [
             "Minimal path (2 commands):",
@@ -32,14 +32,14 @@ def test_replay_line_of_the_message_shows_the_fault_again(example) -> None:
     """The replay runs the path alone, and fails in the same way."""
     example.edit("migrations/versions/a20_orders.py", '    op.execute("DROP TYPE order_status")\n', "")
     result = example.pytest("-m", "fuzz", "--gauntlet-replay", "upgrade a20; downgrade a10")
-    result.assert_outcomes(failed=1, deselected=6)
+    result.assert_outcomes(failed=1, deselected=7)
     result.stdout.fnmatch_lines(["*+ enum type public.order_status*left behind by a20_orders.py:24 downgrade()"])
 
 
 def test_replay_of_a_correct_path_passes(example) -> None:
     """A path over the branch and the merge is replayed without complaint."""
     result = example.pytest("-m", "fuzz", "--gauntlet-replay", "upgrade d20; downgrade b10; upgrade head")
-    result.assert_outcomes(passed=1, deselected=6)
+    result.assert_outcomes(passed=1, deselected=7)
 
 
 def test_report_holds_the_failure_as_values(example) -> None:

@@ -72,7 +72,7 @@ def test_options_of_pytest_keep_working(project) -> None:
     project.table("a1", None, "t1")
     project.revision("a2", "a1", 'op.execute("SELECT no_such_column")')
     brief = project.pytest("-q", "-x", "--tb=short")
-    brief.assert_outcomes(failed=1, deselected=2)
+    brief.assert_outcomes(failed=1, deselected=3)
     assert "UndefinedColumn" in brief.stdout.str()
     assert "Traceback" not in brief.stdout.str()
     verbose = project.pytest("-vv", "-x")

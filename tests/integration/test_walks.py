@@ -173,7 +173,7 @@ def test_fuzz_marker_selects_the_walks_and_the_report_has_them(example) -> None:
     result = example.pytest(
         "test_migrations.py", "-m", "fuzz", "--gauntlet-report", "report.json", "--hypothesis-seed", "1"
     )
-    result.assert_outcomes(failed=1, deselected=6)
+    result.assert_outcomes(failed=1, passed=1, deselected=6)
     result.stdout.fnmatch_lines(
         [
             "Minimal path (2 commands):",
@@ -199,11 +199,11 @@ def test_past_failures_are_replayed_first_and_named_when_mended(example) -> None
         "test_migrations.TestMigrations.paths", "# kept\nupgrade d30; downgrade c20; downgrade a10\nupgrade gone\n"
     )
     mended = example.pytest("test_migrations.py", "-m", "fuzz")
-    mended.assert_outcomes(passed=1, deselected=6)
+    mended.assert_outcomes(passed=2, deselected=6)
     mended.stdout.fnmatch_lines(["fixed: upgrade d30; downgrade c20; downgrade a10 (its line in *.paths can go)"])
     example.edit("migrations/versions/a20_orders.py", '    op.execute("DROP TYPE order_status")\n', "")
     before = file.read_text()
     failing = example.pytest("test_migrations.py", "-m", "fuzz")
-    failing.assert_outcomes(failed=1, deselected=6)
+    failing.assert_outcomes(failed=1, passed=1, deselected=6)
     failing.stdout.fnmatch_lines(["    alembic upgrade d30", "*order_status*left behind by a20_orders.py*"])
     assert file.read_text() == before

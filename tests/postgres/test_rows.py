@@ -14,7 +14,7 @@ NO_COLUMNS |= {"pg_brin_bloom_summary", "pg_brin_minmax_multi_summary", "pg_ddl_
 QUIET = settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 MADE_OF_OTHERS = """
 CREATE TYPE mood AS ENUM ('sad', 'it''s "fine"', 'a,b');
-CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+CREATE DOMAIN positive AS integer CHECK (VALUE <> 7);
 CREATE DOMAIN required AS text NOT NULL;
 CREATE TYPE address AS (street text, "House No" integer, moods mood[]);
 CREATE TYPE period AS RANGE (subtype = timestamptz);
@@ -107,7 +107,7 @@ def test_types_made_of_others(connection) -> None:
     """Enums, domains, arrays, composite types, ranges, extensions' types, and limits of length and precision."""
     connection.execute(MADE_OF_OTHERS)
     table = only(connection)
-    assert part_taken(connection, rows.rows(table), table) > 0.3, "the domain's CHECK refuses some"
+    assert part_taken(connection, rows.rows(table), table) > 0.7, "NULL in the domain, which takes none, or its CHECK"
 
 
 def test_the_plainest_row_gives_what_it_has_to(connection) -> None:

@@ -10,7 +10,8 @@ depends_on = None
 
 
 def upgrade():
-    op.add_column("products", sa.Column("price", sa.Numeric(12, 2), nullable=False))
+    op.add_column("products", sa.Column("price", sa.Numeric(12, 2), nullable=False, server_default="0"))
+    op.alter_column("products", "price", server_default=None)
     op.create_check_constraint("chk_products_price_not_negative", "products", "price >= 0")
 
 
