@@ -133,7 +133,8 @@ class Baseline:
 
     def record(self, test: str, found: Collection[Fault], met: Collection[Fault], certain: bool) -> None:
         """Take down what a test has found and met; `certain`: see `Known`."""
-        self._found[test] = tuple(found) if self._exists else (*found, *met)
+        # A line stands in the section of every test that can tell that its fault is mended.
+        self._found[test] = (*found, *met) if certain and not self._exists else tuple(found)
         self._met.update(met)
         if certain:
             keys = {fault.key for fault in met}

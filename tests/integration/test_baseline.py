@@ -50,7 +50,7 @@ def test_first_run_fails_and_writes_what_it_found(faulty) -> None:
     The walks go on from what the tests before them have found, and are told of nothing twice.
     """
     result = faulty.pytest(*ALL)
-    result.assert_outcomes(failed=2, passed=4)
+    result.assert_outcomes(failed=2, passed=5)
     assert sections(faulty) == {
         "test_stairway_upgrade_downgrade": {
             "base-is-empty  a1 downgrade()  enum type public.a1_state",
@@ -73,11 +73,11 @@ def test_known_faults_pass_and_new_ones_fail_alone(faulty) -> None:
     faulty.pytest(*ALL)
     written = (faulty.path / "known.txt").read_text()
     result = faulty.pytest(*ALL)
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(passed=7)
     result.stdout.fnmatch_lines(["baseline *known.txt: 2 known faults met"])
     leaves_type(faulty, "a5", "a4")
     result = faulty.pytest(*ALL, "--gauntlet-report", "report.json")
-    result.assert_outcomes(failed=3, passed=3)
+    result.assert_outcomes(failed=3, passed=4)
     report = json.loads((faulty.path / "report.json").read_text())
     failures = [failure for test in report["tests"] for failure in test["failures"]]
     assert {failure["revision"] for failure in failures} == {"a5"}
@@ -95,7 +95,7 @@ def test_another_object_of_a_known_revision_is_new(faulty) -> None:
         "migrations/versions/a1_.py", "def upgrade():", "def upgrade():\n    op.execute('CREATE SEQUENCE more')"
     )
     result = faulty.pytest(*ALL, "--gauntlet-report", "report.json")
-    result.assert_outcomes(failed=3, passed=3)
+    result.assert_outcomes(failed=3, passed=4)
     report = json.loads((faulty.path / "report.json").read_text())
     changed = {change["name"] for test in report["tests"] for each in test["failures"] for change in each["changes"]}
     assert changed == {"public.more"}
@@ -107,7 +107,7 @@ def test_mended_faults_are_named(faulty) -> None:
     mended = "def downgrade():\n    op.execute('DROP TYPE a3_state')"
     faulty.edit("migrations/versions/a3_.py", "def downgrade():\n    pass", mended)
     result = faulty.pytest(*ALL)
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(passed=7)
     text = result.stdout.str()
     assert "mended, so that the line can go:" in text
     assert "path-independence  a3 downgrade()  enum type public.a3_state" in text
