@@ -7,6 +7,7 @@ is compared is compared within one database and its clones, where the OID of a t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,7 +155,8 @@ def insert(connection: Connection, row: Insert, table: Table) -> tuple[int, Text
     key = ", ".join(f"{quoted(each)}::text" for each in _key(table))
     statement = f"{row.sql()} RETURNING {_literal(table.name)}::regclass::oid::int8, ARRAY[{key}]::text[]"
     try:
-        with connection.transaction():
+        # A statement by itself is a transaction; within one, a savepoint keeps a refusal from ending it.
+        with nullcontext() if connection.autocommit else connection.transaction():
             found = connection.execute(statement.encode()).fetchone()
             if found is not None:
                 return found[0], tuple(found[1])
