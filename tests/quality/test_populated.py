@@ -22,8 +22,10 @@ def test_fault_that_takes_rows(kind: str, server: Server) -> None:
     """It is found by a minimal path with as few rows as can be, the planted revision is blamed, and no other."""
     for number in range(COUNT):
         trial = tried(server, Case("faulty", number, kind), WALKS)
-        assert trial.about and not trial.false, trial.text()
-        assert trial.is_minimal and trial.has_minimal_rows, trial.text()
+        assert trial.about, trial.text()
+        assert not trial.false, trial.text()
+        assert trial.is_minimal, trial.text()
+        assert trial.has_minimal_rows, trial.text()
 
 
 @pytest.mark.parametrize("part", range(PARTS))

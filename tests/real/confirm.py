@@ -6,7 +6,9 @@ Nothing of alembic-gauntlet takes part in the verdict; only the throw-away serve
 - where it is an error: the commands before the last pass, and the last raises that error in that line;
 - where it is about the schema: all commands pass, and `pg_dump --schema-only` differs from that of a fresh database
   upgraded to the same revisions, one per command, in Alembic's own order; each object reported is in what differs;
-- where it is about granularity: besides, the same revisions one per command from the same place end well.
+- where it is about granularity: besides, the same revisions one per command from the same place end well;
+- where rows stand in its path: they are inserted as the path has them, and where rows are lost or changed, a look at
+  the tables shows it; and whether the same commands pass without the rows is said.
 
 And its path is minimal where leaving out any one command does not show it any more. Exit status 1 where one is not
 confirmed.
@@ -30,6 +32,7 @@ import psycopg
 from psycopg import sql
 
 from alembic_gauntlet.embedded import EmbeddedServer
+from alembic_gauntlet.path import Insert
 
 HERE = Path(__file__).parent
 DATABASE = "plain"
@@ -88,10 +91,24 @@ class Laboratory:
         self._create(self._copies[()])
         answers = []
         for verb, target in path:
-            answers.append(self._ask(verb, target))
+            answers.append(self._insert(target) if verb == "insert" else self._ask(verb, target))
             if not answers[-1]["ok"]:
                 return Ran(tuple(answers))
         return Ran(tuple(answers), self._dump(), self._heads())
+
+    def _insert(self, statement: str) -> dict[str, Any]:
+        """Insert a row, as psql would."""
+        with psycopg.connect(f"host={self._host} user=postgres dbname={DATABASE}", autocommit=True) as connection:
+            try:
+                connection.execute(statement.encode())
+            except psycopg.Error as error:
+                return {"ok": False, "type": type(error).__name__, "message": str(error), "frames": []}
+        return {"ok": True, "value": None}
+
+    def table(self, name: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a table."""
+        with psycopg.connect(f"host={self._host} user=postgres dbname={DATABASE}") as connection:
+            return connection.execute(f"SELECT * FROM {name} ORDER BY 1".encode()).fetchall()
 
     def fresh(self, heads: Sequence[str]) -> Counter[str]:
         """Return the dump of the state that the version table names, reached one revision per command."""
@@ -178,8 +195,12 @@ class Judgement:
 
 def judge(lab: Laboratory, failure: dict[str, Any]) -> Judgement:
     """Run a failure's path, and the paths without one of its commands."""
-    path = [(step["command"], step["target"]) for step in failure["path"]]
+    path = steps(failure)
     shown, words = shows(lab, path, failure)
+    if shown and any(verb == "insert" for verb, _ in path):
+        bare = [each for each in path if each[0] != "insert"]
+        ran = lab.run(bare)
+        words += f"; without rows {'they pass' if ran.passed else _error(ran.answers[-1])}"
     if shown and failure["invariant"] == "transaction-granularity":
         alone = lab.singly(path[:-1], path[-1])
         shown = alone.passed and alone.dump == lab.fresh(alone.heads)
@@ -193,6 +214,8 @@ def judge(lab: Laboratory, failure: dict[str, Any]) -> Judgement:
 
 def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, Any]) -> tuple[bool, str]:
     """Return whether a path ends as a failure says, and how it ends."""
+    if failure["invariant"] in ("rows-survive", "row-round-trip"):
+        return _changes_rows(lab, path)
     ran = lab.run(path)
     if not failure["changes"]:
         return _raises(ran, len(path), failure)
@@ -205,6 +228,30 @@ def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, A
     words = f"pg_dump differs in {len(differing)} lines, which name {len(named)} of {len(failure['changes'])} objects"
     rest = f"; besides: {others[:6]}" if others else ""
     return len(named) == len(failure["changes"]), words + rest
+
+
+def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]]) -> tuple[bool, str]:
+    """Return whether the tables that rows were inserted into have others at the end, and which."""
+    last = max(place for place, (verb, _) in enumerate(path) if verb == "insert")
+    tables = list(dict.fromkeys(each.split()[2] for verb, each in path if verb == "insert"))
+    if not lab.run(path[: last + 1]).passed:
+        return False, "a row is refused"
+    before = {table: lab.table(table) for table in tables}
+    if not lab.run(path).passed:
+        return False, "a command fails"
+    after = {table: lab.table(table) for table in tables}
+    changed = [f"{table}: {before[table]} became {after[table]}" for table in tables if before[table] != after[table]]
+    return bool(changed), "; ".join(changed)[:300] or "the rows are what they were"
+
+
+def steps(failure: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a failure's path: each command with its target, each row as the statement that inserts it."""
+    return [
+        ("insert", Insert.of(step["table"], step["row"]).sql())
+        if step["command"] == "insert"
+        else (step["command"], step["target"])
+        for step in failure["path"]
+    ]
 
 
 def _raises(ran: Ran, length: int, failure: dict[str, Any]) -> tuple[bool, str]:
@@ -255,9 +302,8 @@ def main(name: str, report: str, test: str = "test_random_walks") -> int:
             bad += not judgement.confirmed
             verdict = "confirmed" if judgement.confirmed else "NOT CONFIRMED"
             minimal = "" if judgement.minimal else ", not minimal"
-            steps = [(step["command"], step["target"]) for step in failure["path"]]
             print(f"{failure['invariant']} {failure['revision']}: {verdict}{minimal}")
-            print(f"    {_told(steps)}\n    {judgement.words}", flush=True)
+            print(f"    {_told(steps(failure))}\n    {judgement.words}", flush=True)
     return 1 if bad else 0
 
 
