@@ -35,7 +35,8 @@ quality: $(VENV)/.dev  ## Measure on generated histories, correct ones and with 
 
 quality-tests: $(VENV)/.dev  ## A sample of it as tests; GAUNTLET_QUALITY=N for N times as many
 	$(BIN)/python -m pytest -n $(WORKERS) \
-		tests/quality/test_clean_histories.py tests/quality/test_planted_faults.py tests/quality/test_walks.py
+		tests/quality/test_clean_histories.py tests/quality/test_planted_faults.py tests/quality/test_walks.py \
+		tests/quality/test_populated.py
 
 quality-nightly: $(VENV)/.dev  ## Thousands of histories, other ones every night
 	$(BIN)/python -m tests.quality.measure --seed random --faulty 480 --long 96 --wide 48 --clean 100 --small 5000
