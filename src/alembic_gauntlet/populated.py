@@ -186,11 +186,38 @@ def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
     for kept in [(), *((each,) for each in rows), *pairs]:
         if len(kept) < len(rows):
             needed = _with_parents(walker, path, kept)
-            less = tuple(each for place, each in enumerate(path) if place in needed or isinstance(each, Command))
-            found = shown(walker, less, finding) if len(less) < len(path) else None
+            kept_path = tuple(each for place, each in enumerate(path) if place in needed or isinstance(each, Command))
+            less = _referring(walker, kept_path) if len(kept_path) < len(path) else None
+            found = shown(walker, less, finding) if less is not None else None
             if found is not None:
                 return found
     return finding
+
+
+def _referring(walker: Walker, path: Path) -> Path | None:
+    """Return a path whose rows refer to rows that are there: with fewer of them, keys are others. None: it fails."""
+    explorer, found = walker.explorer, tuple[Action, ...]()
+    for action in path[:-1]:
+        if isinstance(action, Insert):
+            action = _with_references(walker, found, action)
+            if explorer.insert(found, action) is not None:
+                return None
+        elif explorer.observe((*found, action)).error is not None:
+            return None
+        found = (*found, action)
+    return (*found, path[-1])
+
+
+def _with_references(walker: Walker, path: Path, insert: Insert) -> Insert:
+    """Return a row that refers to what is at the end of a path."""
+    row = dict(insert.row)
+    table = next((each for each in walker.explorer.tables(path) if each.name == insert.table), None)
+    for foreign in table.foreign_keys if table is not None else ():
+        wanted = tuple(row.get(name) for name in foreign.columns)
+        keys = walker.explorer.references(path, foreign.table, foreign.referred)
+        if None not in wanted and keys and tuple(map(str, wanted)) not in keys:
+            row.update(zip(foreign.columns, keys[0], strict=True))
+    return Insert.of(insert.table, row)
 
 
 def _table(path: Path, place: int) -> str:

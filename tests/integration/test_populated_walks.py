@@ -244,3 +244,16 @@ def test_same_seed_same_rows(example) -> None:
     profile = settings(profiles.current(), max_examples=6, database=None, derandomize=True)
     first, second = walked(example, profile=profile), walked(example, profile=profile)
     assert (first.rows.tried, first.rows.taken) == (second.rows.tried, second.rows.taken)
+
+
+def test_fewer_rows_refer_to_other_keys(project) -> None:
+    """Keys come from sequences: with the rows before it gone, the parent of the guilty row has another one."""
+    users(project, "email text")
+    orders = "CREATE TABLE orders (id serial PRIMARY KEY, user_id integer NOT NULL REFERENCES users, note text)"
+    project.revision("a2", "a1", statements(orders), statements("DROP TABLE orders"))
+    up, down = "ALTER TABLE orders ALTER note DROP NOT NULL", "ALTER TABLE orders ALTER note SET NOT NULL"
+    undo = statements(down, "ALTER TABLE users DROP age")
+    project.revision("a3", "a2", statements("ALTER TABLE users ADD age integer", up), undo)
+    project.edit("migrations/versions/a2_.py", "note text", "note text NOT NULL")
+    (finding,) = walked(project).findings
+    assert [each.table for each in finding.path if isinstance(each, Insert)] == ["public.users", "public.orders"]
