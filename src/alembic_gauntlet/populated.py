@@ -175,7 +175,7 @@ def _simplest(walker: Walker, finding: Finding) -> Finding:
     if len(straight) < len(before) and all(command.verb == "upgrade" for command in before):
         rows = tuple(each for each in finding.path if isinstance(each, Insert))
         finding = shown(walker, (*straight, *rows, last), finding) or finding
-    return _plainer(walker, minimised(walker, finding, _ATTEMPTS))
+    return _without_needless_rows(walker, _plainer(walker, minimised(walker, finding, _ATTEMPTS)))
 
 
 def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
@@ -253,6 +253,14 @@ def _parent(path: Path, places: Sequence[int], key: Sequence[Value], columns: Se
 
 def _values(action: Action) -> tuple[tuple[str, Value], ...]:
     return action.row if isinstance(action, Insert) else ()
+
+
+def _without_needless_rows(walker: Walker, finding: Finding) -> Finding:
+    """Leave out rows that nothing refers to any more, the last ones first."""
+    for place in reversed(range(len(finding.path))):
+        if isinstance(finding.path[place], Insert):
+            finding = shown(walker, finding.path[:place] + finding.path[place + 1 :], finding) or finding
+    return finding
 
 
 def _plainer(walker: Walker, finding: Finding) -> Finding:

@@ -257,3 +257,14 @@ def test_fewer_rows_refer_to_other_keys(project) -> None:
     project.edit("migrations/versions/a2_.py", "note text", "note text NOT NULL")
     (finding,) = walked(project).findings
     assert [each.table for each in finding.path if isinstance(each, Insert)] == ["public.users", "public.orders"]
+
+
+def test_parents_that_nothing_refers_to_are_left_out(project) -> None:
+    """A row that shows the fault without its parent is shown without it."""
+    users(project, "email text")
+    orders = "CREATE TABLE orders (id serial PRIMARY KEY, user_id integer REFERENCES users, note text)"
+    project.revision("a2", "a1", statements(orders), statements("DROP TABLE orders"))
+    up, down = (f"ALTER TABLE orders ALTER note {verb} NOT NULL" for verb in ("SET", "DROP"))
+    project.revision("a3", "a2", statements(up), statements(down))
+    (finding,) = walked(project).findings
+    assert [str(each) for each in finding.path] == ["upgrade a2", "insert public.orders {}", "upgrade a3"]
