@@ -169,7 +169,7 @@ def _notes_of_rows(rows: Rows) -> Iterator[str]:
     yield f"{rows.taken} rows inserted{part}; {rows.revisions} of {rows.of} revisions with rows that aim at them"
     few = [f"{table} {part:.0%}" for table, part in islice(rows.poor.items(), _NAMED)]
     if few:
-        yield f"tables that refuse most rows: {', '.join(few)}{_more(rows.poor)}"
+        yield f"rows taken: {', '.join(few)}{_more(rows.poor)}; all that the others were given"
     for table, reason in islice(rows.barren.items(), _NAMED):
         yield f"{table} never got a row: {reason}"
     if len(rows.barren) > _NAMED:
@@ -179,7 +179,7 @@ def _notes_of_rows(rows: Rows) -> Iterator[str]:
 
 
 def _more(named: Mapping[str, Any]) -> str:
-    return f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f" and {len(named) - _NAMED} other tables, more than these" if len(named) > _NAMED else ""
 
 
 @contextmanager

@@ -28,9 +28,6 @@ from alembic_gauntlet.sowing import Sower
 _FEWER = 3
 """Of so many random walks one has rows: where there are rows, nothing that was run once is known of other paths."""
 
-_POOR = 0.5
-"""A table that has taken less than this part of its rows is named."""
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -39,7 +36,7 @@ class Rows:
     Attributes:
         tried: how many were drawn; `taken`: how many of them PostgreSQL has taken.
         revisions: how many revisions were taken up and down with rows that aim at them; `of`: how many there are.
-        poor: the tables that have refused most, with the part that they have taken.
+        poor: the tables that have refused some, those that have refused most first, with the part that they have taken.
         barren: the tables that never got a row, and why.
     """
 
@@ -165,7 +162,7 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
 def _account(sower: Sower, revisions: int, of: int) -> Rows:
     tallies = sower.tallies
     part = {name: tally.taken / tally.tried for name, tally in tallies.items() if tally.tried and tally.taken}
-    poor = {name: each for name, each in sorted(part.items(), key=lambda item: item[1]) if each < _POOR}
+    poor = {name: each for name, each in sorted(part.items(), key=lambda item: item[1]) if each < 1}
     barren = {name: tallies[name].reason or "no row was tried" for name in sower.barren}
     return Rows(sower.total.tried, sower.total.taken, revisions, of, poor, barren)
 
