@@ -172,13 +172,14 @@ class Checkpoints:
             self.go_on_from(path, place)
 
     def _nearest(self, path: Path) -> tuple[int, Place]:
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._kept:
-                self._kept.move_to_end(path[:length])
-                return length, self._kept[path[:length]].clone()
-            if self._live is not None and self._live[0] == path[:length]:
-                return length, self._live[1].clone()
-        return 0, Place(self._canonical.fresh(), Population())
+        places = {**self._kept, **dict([self._live] if self._live else [])}
+        on_the_way = [each for each in places if each == path[: len(each)]]
+        if not on_the_way:
+            return 0, Place(self._canonical.fresh(), Population())
+        nearest = max(on_the_way, key=len)
+        if nearest in self._kept:
+            self._kept.move_to_end(nearest)
+        return len(nearest), places[nearest].clone()
 
     def _keep(self, path: Path, place: Place) -> None:
         place.sandbox.close()

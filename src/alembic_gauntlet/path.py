@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from alembic_gauntlet.errors import GauntletError
@@ -50,6 +51,14 @@ class Insert:
 
     table: str
     row: tuple[tuple[str, Value], ...]
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.table, self.row))
+
+    def __hash__(self) -> int:
+        """Return the hash, worked out once: paths of hundreds of rows are looked up all the time."""
+        return self._hash
 
     @classmethod
     def of(cls, table: str, row: Mapping[str, Value]) -> Insert:

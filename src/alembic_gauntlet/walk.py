@@ -241,12 +241,13 @@ class Explorer:
         return (*self._settled(path[:-1]), *path[-1:])
 
     def _settled(self, path: Path) -> Path:
-        """Return the first path that has led to the same database."""
+        """Return the first path that has led to the same database. What comes after a row is like nothing else."""
+        first = next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path))
         found: Path = ()
-        for action in path:
+        for action in path[:first]:
             found = (*found, action)
             found = self._same.get(found, found)
-        return found
+        return found + path[first:]
 
     @property
     def is_unused(self) -> bool:
@@ -335,9 +336,7 @@ class Explorer:
 
     def _last_command(self, path: Path) -> Path:
         """Return a path as far as its last command."""
-        while path and isinstance(path[-1], Insert):
-            path = path[:-1]
-        return path
+        return path[: _last_command(path) + 1]
 
     def _differing(self, path: Path) -> frozenset[Key]:
         if not path:
@@ -491,11 +490,16 @@ class Explorer:
 
 def _concerning(path: Path, table: str) -> Path:
     """Return a path less the rows of other tables, behind its last command."""
-    last = max((place for place, each in enumerate(path) if isinstance(each, Command)), default=-1)
+    last = _last_command(path)
     return (*path[: last + 1], *(each for each in path[last + 1 :] if isinstance(each, Insert) and each.table == table))
 
 
 def _inserted(path: Path, table: str) -> int:
     """Return how many rows of a table a path has behind its last command."""
-    last = max((place for place, each in enumerate(path) if isinstance(each, Command)), default=-1)
+    last = _last_command(path)
     return sum(isinstance(each, Insert) and each.table == table for each in path[last + 1 :])
+
+
+def _last_command(path: Path) -> int:
+    """Return the place of the last command of a path; -1 where it has none."""
+    return next((place for place in reversed(range(len(path))) if isinstance(path[place], Command)), -1)
