@@ -12,7 +12,9 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -102,6 +104,20 @@ def tried(server: Server, case: Case, profile: settings) -> RowTrial:
     return RowTrial(case, fault, walks.findings, seconds, ran, walks.rows.taken, refused, history.describe())
 
 
+def _all_tried(examples: int, clean_examples: int, cases: Sequence[Case]) -> list[RowTrial]:
+    """Try cases on a server of their own; tell of those that are not as they should be."""
+    profiles.register()
+    base = settings(settings.get_profile("gauntlet"), database=None)
+    trials = []
+    with EmbeddedServer() as embedded, Server(embedded.url, throwaway=True) as server:
+        for case in cases:
+            trial = tried(server, case, settings(base, max_examples=examples if case.kind else clean_examples))
+            trials.append(trial)
+            if trial.false or (trial.fault and not (trial.is_minimal and trial.has_minimal_rows)):
+                print(trial.text(), flush=True)
+    return trials
+
+
 def main(arguments: Sequence[str]) -> int:
     """Try so many of each; return 0 where every fault is found and nothing else is."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -109,21 +125,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clean", type=int, default=500, help="correct histories")
     parser.add_argument("--examples", type=int, default=30, help="as in the profile: a third of them walk at random")
     parser.add_argument("--clean-examples", type=int, default=6, help="for the correct histories")
+    parser.add_argument("--workers", type=int, default=2, help="processes, each with a server of its own")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", action="store_true")
     chosen = parser.parse_args(arguments)
-    profiles.register()
-    base = settings(settings.get_profile("gauntlet"), database=None)
     cases = spread("faulty", chosen.each * len(KINDS_BY_ROWS), chosen.seed, KINDS_BY_ROWS)
     cases += correct("rows clean", chosen.clean, chosen.seed)
-    trials = []
-    with EmbeddedServer() as embedded, Server(embedded.url, throwaway=True) as server:
-        for case in cases:
-            examples = chosen.examples if case.kind else chosen.clean_examples
-            trial = tried(server, case, settings(base, max_examples=examples))
-            trials.append(trial)
-            if trial.false or (trial.fault and not (trial.is_minimal and trial.has_minimal_rows)):
-                print(trial.text(), flush=True)
+    work = partial(_all_tried, chosen.examples, chosen.clean_examples)
+    with ProcessPoolExecutor(chosen.workers) as pool:
+        shares = pool.map(work, [cases[number :: chosen.workers] for number in range(chosen.workers)])
+        trials = [trial for share in shares for trial in share]
     text = "\n".join(page(trials, chosen.examples, chosen.clean_examples))
     if chosen.page:
         PAGE.write_text(text + "\n")
