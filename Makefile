@@ -9,7 +9,7 @@ WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
 
-.PHONY: demo test test-with quality quality-tests quality-nightly lint types check format real clean
+.PHONY: demo test test-with quality quality-rows quality-tests quality-nightly lint types check format real clean
 
 demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
 	@echo "== The example project as it is: $(EXAMPLE)"
@@ -33,6 +33,9 @@ test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python 
 quality: $(VENV)/.dev  ## Measure on generated histories, correct ones and with planted faults; writes docs/quality.md
 	$(BIN)/python -m tests.quality.measure --page
 
+quality-rows: $(VENV)/.dev  ## The same for the populated walks; writes docs/quality-rows.md
+	$(BIN)/python -m tests.quality.rows --page
+
 quality-tests: $(VENV)/.dev  ## A sample of it as tests; GAUNTLET_QUALITY=N for N times as many
 	$(BIN)/python -m pytest -n $(WORKERS) \
 		tests/quality/test_clean_histories.py tests/quality/test_planted_faults.py tests/quality/test_walks.py \
@@ -40,6 +43,7 @@ quality-tests: $(VENV)/.dev  ## A sample of it as tests; GAUNTLET_QUALITY=N for 
 
 quality-nightly: $(VENV)/.dev  ## Thousands of histories, other ones every night
 	$(BIN)/python -m tests.quality.measure --seed random --faulty 480 --long 96 --wide 48 --clean 100 --small 5000
+	$(BIN)/python -m tests.quality.rows --seed $$(date +%Y%m%d) --each 10 --clean 1000
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

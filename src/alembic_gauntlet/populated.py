@@ -28,6 +28,9 @@ _ROUNDS = 4
 _BYSTANDERS = 40
 """So many tables that a command does not touch get a row, for what it does to their rows."""
 
+_WELL_STOCKED = 12
+"""So many of them get several rows."""
+
 _PLACES = (1, 2, 3, -1, -2)
 """Which samples a table gets besides the plainest ones: see `Sower.plant`."""
 
@@ -148,9 +151,10 @@ def _populated(sower: Sower, path: Path, command: Command) -> Path:
     for name in changed:
         for place in _PLACES:
             path = sower.plant(path, tables[name], place)
-    for name in [name for name in tables if name not in changed][:_BYSTANDERS]:
-        for place in (0, *_PLACES):
-            path = sower.plant(path, tables[name], place)
+    bystanders = [name for name in tables if name not in changed]
+    for place, name in enumerate(bystanders[:_BYSTANDERS]):
+        for sample in (0, *_PLACES) if place < _WELL_STOCKED else (0,):
+            path = sower.plant(path, tables[name], sample)
     return path
 
 
