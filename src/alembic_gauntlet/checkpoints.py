@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from alembic_gauntlet.canonical import Canonical
@@ -18,9 +18,11 @@ from alembic_gauntlet.population import (
     Loss,
     Population,
     Refused,
+    Texts,
     Trip,
     compare,
     insert,
+    key_values,
     rewritten,
     sequences_behind,
     take_stock,
@@ -29,6 +31,10 @@ from alembic_gauntlet.runner import Outcome, Runner
 from alembic_gauntlet.tables import Table
 
 _CHECKPOINTS = 24
+
+
+class Irreproducible(GauntletError):
+    """What has passed on a path fails on the same path from a new database."""
 
 
 @dataclass
@@ -123,18 +129,22 @@ class Checkpoints:
         place.population = place.population.with_row(*inserted)
         return None
 
+    def key_values(self, place: Place, table: str, columns: Sequence[str]) -> tuple[Texts, ...]:
+        """Return what a foreign key to some columns of a table may refer to at a place."""
+        return key_values(place.sandbox.connection, place.population, table, columns)
+
     def _take(self, place: Place, path: Path) -> None:
         action = path[-1]
         if isinstance(action, Insert):
             refused = self.insert(place, path, self._tables[path])
             if refused is not None:
-                raise GauntletError(
+                raise Irreproducible(
                     f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
                     f"    {refused.reason}\n"
                     "A trigger or a migration depends on something else, such as the time or random values."
                 )
         elif self.run(place, action)[0].error is not None:
-            raise GauntletError(
+            raise Irreproducible(
                 f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
                 "the migration depends on something else, such as the time, random values, or other sessions."
             )

@@ -283,13 +283,19 @@ def sequences_behind(connection: Connection) -> frozenset[Behind]:
     return frozenset(Behind(sequence, f"{table}.{quoted(column)}") for sequence, table, column, _ in behind)
 
 
-def key_values(connection: Connection, table: str, columns: Sequence[str], most: int = 20) -> tuple[Texts, ...]:
-    """Return the values of some columns in the rows of a table, without NULL: what a foreign key may refer to."""
-    texts = ", ".join(f"{quoted(column)}::text" for column in columns)
-    known = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
-    order = ", ".join(str(place) for place, _ in enumerate(columns, 1))
-    query = f"SELECT DISTINCT {texts} FROM {table} WHERE {known} ORDER BY {order} LIMIT {most}"
-    return tuple(connection.execute(query.encode()).fetchall())
+def key_values(
+    connection: Connection, population: Population, table: str, columns: Sequence[str], most: int = 20
+) -> tuple[Texts, ...]:
+    """Return the values of some columns in our rows of a table, without NULL: what a foreign key may refer to.
+
+    Not those of rows that migrations have inserted: their keys may be others in the next database.
+    """
+    found: set[Texts] = set()
+    for oid, stock in take_stock(connection, (), [table]).items():
+        ours = population.ours.get(oid, frozenset())
+        places = [[*stock.numbers].index(column) for column in columns]
+        found |= {tuple(row[place] for place in places) for key, row in stock.keys().items() if key in ours}
+    return tuple(sorted(values for values in found if None not in values))[:most]
 
 
 def row_count(connection: Connection, table: str) -> int:

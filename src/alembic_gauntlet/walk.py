@@ -22,7 +22,7 @@ from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
 from alembic_gauntlet.imprint import Imprint
 from alembic_gauntlet.leftovers import Leftover, Watch
 from alembic_gauntlet.path import Insert, Path
-from alembic_gauntlet.population import Fate, Refused, Texts, key_values, row_count
+from alembic_gauntlet.population import Fate, Refused, Texts, row_count
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Reversibility
@@ -460,7 +460,7 @@ class Explorer:
         path = self._settled(path)
         key = (_concerning(path, table), table, tuple(columns))
         if key not in self._references:
-            self._references[key] = self._at(path, lambda place: key_values(place.sandbox.connection, table, columns))
+            self._references[key] = self._at(path, lambda place: self._places.key_values(place, table, columns))
         return self._references[key]
 
     def count(self, path: Path, table: str) -> int:

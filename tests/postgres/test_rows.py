@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alembic_gauntlet import rows
 from alembic_gauntlet.path import Insert
-from alembic_gauntlet.population import key_values
+from alembic_gauntlet.population import Population, key_values
 
 # Types that are no types of columns, or whose values cannot be written.
 NO_COLUMNS = {"aclitem", "gtsvector", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "pg_node_tree"}
@@ -174,10 +174,14 @@ def test_foreign_keys_refer_to_rows_that_are_there(connection) -> None:
     tables = named(connection)
     assert part_taken(connection, rows.rows(tables["loose"]), tables["loose"]) == 1
     assert part_taken(connection, rows.rows(tables["child"]), tables["child"]) == 0
+    population = Population()
     for number in range(3):
-        assert is_taken(connection, tables["parent"], {"a": number, "b": f"it's {number}"})
+        row = Insert.of("public.parent", {"a": number, "b": f"it's {number}"})
+        population = population.with_row(*rows.insert(connection, row, tables["parent"]))
     (foreign,) = tables["child"].foreign_keys
-    keys = {foreign: key_values(connection, foreign.table, foreign.referred)}
+    connection.execute("INSERT INTO parent VALUES (7, 'of a migration')")
+    keys = {foreign: key_values(connection, population, foreign.table, foreign.referred)}
+    assert keys[foreign] == (("0", "it's 0"), ("1", "it's 1"), ("2", "it's 2"))
     assert part_taken(connection, rows.rows(tables["child"], keys), tables["child"]) == 1
 
 
