@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from alembic_gauntlet.path import Value
+from alembic_gauntlet.path import Insert, Path, Value
 from alembic_gauntlet.rows import samples
 from alembic_gauntlet.tables import Column, Table, Type
 
@@ -24,12 +24,18 @@ class Aim:
     Attributes:
         table: the table.
         values: what it has to have; the rest is as plain as can be.
-        is_twin: besides, it repeats another row, but for what has to be unique now.
+        twin: the columns in which it repeats the last row of the table before it, besides.
     """
 
     table: str
     values: tuple[tuple[str, Value], ...] = ()
-    is_twin: bool = False
+    twin: tuple[str, ...] = ()
+
+    def fixed(self, path: Path) -> dict[str, Value]:
+        """Return what a row at the end of a path has to have; of a twin nothing where it has no row to repeat."""
+        rows = (dict(each.row) for each in reversed(path) if isinstance(each, Insert) and each.table == self.table)
+        last = next(rows, {}) if self.twin else {}
+        return {**{name: last[name] for name in self.twin if name in last}, **dict(self.values)}
 
 
 def aims(before: Sequence[Table], after: Sequence[Table]) -> tuple[Aim, ...]:
@@ -69,10 +75,10 @@ def _endangered(before: Type, after: Type) -> Sequence[Value]:
 
 
 def _of_constraints(before: Table, after: Table) -> Iterator[Aim]:
-    names = {column.name for column in before.columns}
+    names = [column.name for column in before.columns if not column.is_filled]
     for columns in after.uniques:
-        if columns not in before.uniques and names.issuperset(columns):
-            yield Aim(before.name, is_twin=True)
+        if not any(set(columns).issuperset(unique) for unique in before.uniques) and {*names}.issuperset(columns):
+            yield Aim(before.name, twin=columns)
     for foreign in after.foreign_keys:
         if foreign not in before.foreign_keys:
             for column in filter(None, map(before.column, foreign.columns)):
@@ -80,7 +86,8 @@ def _of_constraints(before: Table, after: Table) -> Iterator[Aim]:
     for check in after.checks:
         if check not in before.checks:
             if not check.startswith("CHECK"):
-                yield Aim(before.name, is_twin=True)
+                unique = {name for columns in before.uniques for name in columns}
+                yield Aim(before.name, twin=tuple(name for name in names if name not in unique))
             for column in before.columns:
                 if column.name in check and not column.is_filled:
                     yield from (Aim(before.name, ((column.name, value),)) for value in samples(column.type)[:_TRIED])

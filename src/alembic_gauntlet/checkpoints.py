@@ -79,6 +79,8 @@ class Checkpoints:
         self._populated = populated
         self._kept: OrderedDict[Path, Place] = OrderedDict()
         self._live: tuple[Path, Place] | None = None
+        self.irreproducible: dict[str, None] = {}
+        """What has passed on a path and has failed on the same path from a new database: actions, written."""
         self._tables: dict[Path, Table] = {}
         """The table of each row that has been inserted, by the path to it."""
 
@@ -137,16 +139,16 @@ class Checkpoints:
         action = path[-1]
         if isinstance(action, Insert):
             refused = self.insert(place, path, self._tables[path])
-            if refused is not None:
-                raise Irreproducible(
-                    f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
-                    f"    {refused.reason}\n"
-                    "A trigger or a migration depends on something else, such as the time or random values."
-                )
-        elif self.run(place, action)[0].error is not None:
+            reason = refused.reason if refused is not None else None
+        else:
+            error = self.run(place, action)[0].error
+            reason = error.explanation.summary if error is not None else None
+        if reason is not None:
+            self.irreproducible[str(action)] = None
             raise Irreproducible(
                 f"`{action.shell()}` has passed before and fails now, on the same path from a new database:\n"
-                "the migration depends on something else, such as the time, random values, or other sessions."
+                f"    {reason}\n"
+                "A trigger or a migration depends on something else: the time, random values, or other sessions."
             )
 
     # Places

@@ -151,7 +151,7 @@ def _populated(sower: Sower, path: Path, command: Command) -> Path:
             path = sower.plant(path, tables[name], place)
     for aim in aims(before, after)[:_MOST_AIMS]:
         if aim.table in tables:
-            path = sower.plant(path, tables[aim.table], 0, dict(aim.values))
+            path = sower.plant(path, tables[aim.table], 0, aim.fixed(path))
     for name in changed:
         for place in _PLACES:
             path = sower.plant(path, tables[name], place)
@@ -314,7 +314,7 @@ class PopulatedMachine(WalkMachine):
         """Insert rows."""
         # Decided once for each path: Hypothesis has to be asked for the same choices after the same walk.
         path = (*self.path, command)
-        if not self.with_rows.setdefault(path, not self.walker.explorer.is_spent(path)):
+        if self.is_lost or not self.with_rows.setdefault(path, not self.walker.explorer.is_spent(path)):
             return
         for _ in range(data.draw(st.integers(0, 3), label="rows")):
             tables = self.sower.tables(self.path)
@@ -326,8 +326,13 @@ class PopulatedMachine(WalkMachine):
             names = [*first, *(name for name in tables if name not in first)]
             table = tables[names[data.draw(nearest(len(names)))]]
             aimed = [each for each in wanted if each.table == table.name] or [Aim(table.name)]
-            fixed = dict(data.draw(st.sampled_from(aimed)).values)
+            fixed = data.draw(st.sampled_from(aimed)).fixed(self.path)
             self.path = self.sower.draw(data, self.path, table, fixed)
+
+    def _shrink_on(self, failure: Failure, seen: Observation) -> None:
+        # Once, since rows and commands are left out afterwards, too.
+        if type(failure) not in self.simplest:
+            super()._shrink_on(failure, seen)
 
 
 def simplified(walker: Walker, findings: Iterable[Finding]) -> list[Finding]:

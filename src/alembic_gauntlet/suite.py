@@ -174,6 +174,8 @@ def _notes_of_rows(rows: Rows) -> Iterator[str]:
         yield f"{table} never got a row: {reason}"
     if len(rows.barren) > _NAMED:
         yield f"so it was with {len(rows.barren) - _NAMED} other tables"
+    for action in rows.irreproducible[:_NAMED]:
+        yield f"`{action}` does not end the same way each time, and the walks have not gone on behind it"
     if rows.barren:
         yield "row_strategies on the test class can say what a row looks like; row_tables_ignore leaves tables out"
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.canonical import Canonical, Unreachable
-from alembic_gauntlet.checkpoints import Checkpoints, Place
+from alembic_gauntlet.checkpoints import Checkpoints, Irreproducible, Place
 from alembic_gauntlet.diff import Change, diff
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
 from alembic_gauntlet.imprint import Imprint
@@ -128,7 +130,9 @@ class Explorer:
         self._firsts: dict[tuple[State, Schema | None, Imprint], Path] = {}
         self._same: dict[Path, Path] = {}
         self._places = Checkpoints(canonical, runner, lossy, populated)
+        self._populated = populated
         self._refused: dict[Path, Refused | None] = {}
+        self._lost: dict[Path, Irreproducible] = {}
         self._references: dict[tuple[Path, str, tuple[str, ...]], tuple[Texts, ...]] = {}
         self._counts: dict[tuple[Path, str], int] = {}
         self._tables: dict[Schema | None, tuple[Table, ...]] = {}
@@ -229,10 +233,20 @@ class Explorer:
         return state
 
     def observe(self, path: Path) -> Observation:
-        """Run the last command of a path, whose other commands have passed; or recall what it did."""
+        """Run the last command of a path, whose other commands have passed; or recall what it did.
+
+        Raises:
+            Irreproducible: what has passed on the way fails now. It is raised for this path ever after.
+        """
         first = self._first(path)
+        if first in self._lost:
+            raise self._lost[first]
         if first not in self._seen:
-            self._seen[first] = self._run(first)
+            try:
+                self._seen[first] = self._run(first)
+            except Irreproducible as error:
+                self._lost[first] = error
+                raise
         seen = self._seen[first]
         return seen if first == path else replace(seen, path=path)
 
@@ -253,6 +267,11 @@ class Explorer:
     def is_unused(self) -> bool:
         """Whether nothing has been run."""
         return not self._seen
+
+    @property
+    def irreproducible(self) -> tuple[str, ...]:
+        """What has passed on a path and has failed on the same path from a new database: commands and rows."""
+        return tuple(self._places.irreproducible)
 
     def limit(self, revisions: float) -> None:
         """Let `is_spent` say when so many more revisions have been run."""
@@ -296,6 +315,9 @@ class Explorer:
         self._left -= len(outcome.revisions)
         inherited = self._differing(last)
         schema = None if outcome.error else self._read(place, after)
+        if self._populated and schema is not None and schema not in self._tables:
+            # Now, since not every path with rows can be taken again.
+            self._tables[schema] = self._canonical.tables(place.sandbox)
         changes = () if schema is None else self._changes(schema, after, inherited)
         known = self._known_guilt(changes, outcome)
         faulty = outcome.error is not None or len(known) < len(changes) or bool(fate)
@@ -437,9 +459,11 @@ class Explorer:
         inserted = (*path, row)
         if inserted not in self._refused:
             table = next((each for each in self.tables(path) if each.name == row.table), None)
-            self._refused[inserted] = self._at(
-                path, lambda place: self._places.insert(place, inserted, table), inserted
-            )
+            insert = partial(self._places.insert, path=inserted, table=table)
+            try:
+                self._refused[inserted] = self._at(path, insert, inserted)
+            except Irreproducible as error:
+                self._refused[inserted] = Refused(str(error).splitlines()[0])
         return self._refused[inserted]
 
     def has_tried(self, path: Path, row: Insert) -> bool:
@@ -460,7 +484,9 @@ class Explorer:
         path = self._settled(path)
         key = (_concerning(path, table), table, tuple(columns))
         if key not in self._references:
-            self._references[key] = self._at(path, lambda place: self._places.key_values(place, table, columns))
+            self._references[key] = ()
+            with suppress(Irreproducible):
+                self._references[key] = self._at(path, lambda place: self._places.key_values(place, table, columns))
         return self._references[key]
 
     def count(self, path: Path, table: str) -> int:
@@ -468,8 +494,10 @@ class Explorer:
         path = self._settled(path)
         key = _concerning(self._last_command(path), table), table
         if key not in self._counts:
-            now = self._at(path, lambda place: row_count(place.sandbox.connection, table))
-            self._counts[key] = now - _inserted(path, table)
+            self._counts[key] = 0
+            with suppress(Irreproducible):
+                now = self._at(path, lambda place: row_count(place.sandbox.connection, table))
+                self._counts[key] = now - _inserted(path, table)
         return self._counts[key] + _inserted(path, table)
 
     def _at(self, path: Path, look: Callable[[Place], _Seen], after: Path | None = None) -> _Seen:

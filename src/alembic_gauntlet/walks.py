@@ -38,6 +38,7 @@ class Rows:
         revisions: how many revisions were taken up and down with rows that aim at them; `of`: how many there are.
         poor: the tables that have refused some, those that have refused most first, with the part that they have taken.
         barren: the tables that never got a row, and why.
+        irreproducible: rows and commands that have passed on a path and failed on the same path from a new database.
     """
 
     tried: int
@@ -46,6 +47,7 @@ class Rows:
     of: int
     poor: Mapping[str, float] = field(default_factory=dict)
     barren: Mapping[str, str] = field(default_factory=dict)
+    irreproducible: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,16 +157,17 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
         replayed=len(replayed),
         is_cut_short=explorer.is_spent(()),
         only_upgrades=not explorer.may_downgrade_anything,
-        rows=_account(sower, tried, len(explorer.graph.full - explorer.floor)),
+        rows=_account(sower, tried),
     )
 
 
-def _account(sower: Sower, revisions: int, of: int) -> Rows:
-    tallies = sower.tallies
+def _account(sower: Sower, revisions: int) -> Rows:
+    tallies, explorer = sower.tallies, sower.explorer
+    of = len(explorer.graph.full - explorer.floor)
     part = {name: tally.taken / tally.tried for name, tally in tallies.items() if tally.tried and tally.taken}
     poor = {name: each for name, each in sorted(part.items(), key=lambda item: item[1]) if each < 1}
     barren = {name: tallies[name].reason or "no row was tried" for name in sower.barren}
-    return Rows(sower.total.tried, sower.total.taken, revisions, of, poor, barren)
+    return Rows(sower.total.tried, sower.total.taken, revisions, of, poor, barren, explorer.irreproducible)
 
 
 def _less(plan: Plan, transitions: int) -> settings:

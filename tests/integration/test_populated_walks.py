@@ -190,6 +190,38 @@ def test_users_strategies_make_rows_possible(project) -> None:
     assert walked(project, columns).rows.barren == {}
 
 
+def test_keys_made_at_random_end_a_walk_and_are_named(project) -> None:
+    """The same path leads elsewhere the next time: nothing is said of what comes after, and nothing fails."""
+    trigger = (
+        "CREATE FUNCTION renew() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.id = gen_random_uuid(); RETURN NEW; END'",
+        "CREATE TRIGGER renew BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION renew()",
+    )
+    make = "CREATE TABLE users (id uuid PRIMARY KEY)", "CREATE TABLE orders (user_id uuid NOT NULL REFERENCES users)"
+    project.revision(
+        "a1", None, statements(*make, *trigger), statements("DROP TABLE orders, users", "DROP FUNCTION renew")
+    )
+    add, drop = "ALTER TABLE orders ADD note text", "ALTER TABLE orders DROP note"
+    project.revision("a2", "a1", statements(add), statements(drop))
+    project.revision("a3", "a2", statements("ALTER TABLE users ADD n int"), statements("ALTER TABLE users DROP n"))
+    walks = walked(project, profile=settings(QUICK, max_examples=30))
+    assert walks.findings == ()
+    assert any(each.startswith("insert public.orders") for each in walks.rows.irreproducible)
+
+
+def test_repeats_what_another_row_has_where_it_has_to_be_unique(project) -> None:
+    """Rows that differ in what is unique by now are alike in what is about to be."""
+    make = "CREATE TABLE seats (hall text, row_no int NOT NULL, seat int NOT NULL, UNIQUE (row_no, seat))"
+    project.revision("a1", None, statements(make), statements("DROP TABLE seats"))
+    up, down = "ALTER TABLE seats ADD CONSTRAINT one UNIQUE (row_no)", "ALTER TABLE seats DROP CONSTRAINT one"
+    project.revision("a2", "a1", statements(up), statements(down))
+    walks = walked(project)
+    (finding,) = walks.findings
+    rows = [dict(each.row) for each in finding.path if isinstance(each, Insert)]
+    assert [each.keys() for each in rows] == [{"row_no", "seat"}] * 2
+    assert rows[0]["row_no"] == rows[1]["row_no"]
+
+
 def test_ignored_tables_get_no_rows(without_backfill) -> None:
     """By name or pattern."""
     walks = walked(without_backfill, row_tables_ignore=("user*",))

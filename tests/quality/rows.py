@@ -108,11 +108,12 @@ def _all_tried(examples: int, clean_examples: int, cases: Sequence[Case]) -> lis
     """Try cases on a server of their own; tell of those that are not as they should be."""
     profiles.register()
     base = settings(settings.get_profile("gauntlet"), database=None)
-    trials = []
+    trials: list[RowTrial] = []
     with EmbeddedServer() as embedded, Server(embedded.url, throwaway=True) as server:
         for case in cases:
             trial = tried(server, case, settings(base, max_examples=examples if case.kind else clean_examples))
             trials.append(trial)
+            print(f"{len(trials)} of {len(cases)}: {case}, {trial.seconds:.1f} s", file=sys.stderr, flush=True)
             if trial.false or (trial.fault and not (trial.is_minimal and trial.has_minimal_rows)):
                 print(trial.text(), flush=True)
     return trials
