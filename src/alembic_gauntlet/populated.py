@@ -5,7 +5,6 @@ What shows on empty tables too is left to the other walks.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -177,29 +176,47 @@ def _tables_around(sower: Sower, path: Path, command: Command) -> tuple[Sequence
 
 def _simplest(walker: Walker, finding: Finding) -> Finding:
     """Return the same fault with as few rows as show it, of as few columns, after as few commands."""
-    finding = _fewer_rows(walker, finding)
+    finding = _fewer_rows(walker, _straightened(walker, finding))
     *before, last = commands(finding.path)
-    straight = walker.explorer.straight_to(walker.explorer.state(tuple(before)))
-    if len(straight) < len(before) and all(command.verb == "upgrade" for command in before):
+    if all(command.verb == "upgrade" for command in before):
         rows = tuple(each for each in finding.path if isinstance(each, Insert))
-        finding = shown(walker, (*straight, *rows, last), finding) or finding
+        finding = _straightened(walker, replace(finding, path=(*before, *rows, last)), finding)
     return _without_needless_rows(walker, _plainer(walker, minimised(walker, finding, _ATTEMPTS)))
 
 
-def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
-    """Keep one row, with the rows that it refers to, or two of one table, where that is enough."""
+def _straightened(walker: Walker, finding: Finding, otherwise: Finding | None = None) -> Finding:
+    """Take the straight way to where the first row is inserted, if it shows the same; else return `otherwise`."""
     path = finding.path
-    rows = [place for place, each in enumerate(path) if isinstance(each, Insert)]
-    pairs = [(one, other) for one, other in itertools.pairwise(rows) if _table(path, one) == _table(path, other)]
-    for kept in [(), *((each,) for each in rows), *pairs]:
-        if len(kept) < len(rows):
-            needed = _with_parents(walker, path, kept)
-            kept_path = tuple(each for place, each in enumerate(path) if place in needed or isinstance(each, Command))
-            less = _referring(walker, kept_path) if len(kept_path) < len(path) else None
-            found = shown(walker, less, finding) if less is not None else None
-            if found is not None:
-                return found
+    first = next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path) - 1)
+    straight = walker.explorer.straight_to(walker.explorer.state(path[:first]))
+    found = shown(walker, (*straight, *path[first:]), finding) if len(straight) < first else None
+    return found or otherwise or finding
+
+
+def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
+    """Leave out rows, half of them at once, then fewer, the last ones first: of the plainest, some are left."""
+    attempts = iter(range(_ATTEMPTS))
+    finding = _with_rows(walker, finding, []) or finding
+    size = len(_places(finding.path)) // 2
+    while size and next(attempts, None) is not None:
+        rows = _places(finding.path)
+        starts = range(0, len(rows), size)
+        fewer = (_with_rows(walker, finding, rows[:start] + rows[start + size :]) for start in reversed(starts))
+        found = next(filter(None, fewer), None)
+        finding, size = (finding, size // 2) if found is None else (found, min(size, len(_places(found.path)) // 2))
     return finding
+
+
+def _places(path: Path) -> list[int]:
+    return [place for place, each in enumerate(path) if isinstance(each, Insert)]
+
+
+def _with_rows(walker: Walker, finding: Finding, rows: Sequence[int]) -> Finding | None:
+    """Return the same fault with these rows alone, and those that they refer to; None where it is not shown."""
+    path, needed = finding.path, _with_parents(walker, finding.path, rows)
+    kept = tuple(each for place, each in enumerate(path) if place in needed or isinstance(each, Command))
+    less = _referring(walker, kept) if len(kept) < len(path) else None
+    return shown(walker, less, finding) if less is not None else None
 
 
 def _referring(walker: Walker, path: Path) -> Path | None:

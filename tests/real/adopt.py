@@ -42,7 +42,8 @@ ASK = """\
 import json, plain, sys
 from alembic.script import ScriptDirectory
 script = ScriptDirectory.from_config(plain.config("postgresql://"))
-print(json.dumps([script.versions, script.get_heads()]), file=sys.stderr)
+with open(sys.argv[1], "w") as answer:  # applications print what they like
+    json.dump([script.versions, script.get_heads()], answer)
 """
 
 
@@ -90,8 +91,9 @@ def _run(case: Path, python: Path, baseline: Path) -> dict[str, Any]:
 @contextmanager
 def _planted(case: Path, python: Path) -> Iterator[None]:
     """Put a migration with a fault on top of the history, as its developers would, for the time of the block."""
-    asked = subprocess.run([python, "-c", ASK], cwd=case, capture_output=True, text=True, check=True)
-    versions, heads = json.loads(asked.stderr.splitlines()[-1])
+    with tempfile.NamedTemporaryFile() as answer:
+        subprocess.run([python, "-c", ASK, answer.name], cwd=case, stdout=sys.stderr, check=True)
+        versions, heads = json.load(answer)
     file = Path(versions) / "planted.py"
     file.write_text(PLANTED.format(heads=heads[0] if len(heads) == 1 else tuple(heads)))
     try:
