@@ -5,9 +5,10 @@ What shows on empty tables too is left to the other walks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -185,30 +186,52 @@ def _simplest(walker: Walker, finding: Finding) -> Finding:
 
 
 def _straightened(walker: Walker, finding: Finding, otherwise: Finding | None = None) -> Finding:
-    """Take the straight way to where the first row is inserted, if it shows the same; else return `otherwise`."""
+    """Take fewer commands to where the first row is inserted, if that shows the same; else return `otherwise`."""
     path = finding.path
-    first = next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path) - 1)
+    first = _first_row(path)
     straight = walker.explorer.straight_to(walker.explorer.state(path[:first]))
     found = shown(walker, (*straight, *path[first:]), finding) if len(straight) < first else None
+    if found is None and otherwise is None:
+        found = _halved(finding, lambda path: range(_first_row(path) - 1), partial(_with_commands, walker))
     return found or otherwise or finding
 
 
+def _first_row(path: Path) -> int:
+    return next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path) - 1)
+
+
+def _with_commands(walker: Walker, finding: Finding, kept: Sequence[int]) -> Finding | None:
+    """Return the same fault with these commands alone before the one that leads to the first row."""
+    first = _first_row(finding.path)
+    return shown(walker, (*(finding.path[place] for place in kept), *finding.path[first - 1 :]), finding)
+
+
 def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
-    """Leave out rows, half of them at once, then fewer, the last ones first: of the plainest, some are left."""
-    attempts = iter(range(_ATTEMPTS))
-    finding = _with_rows(walker, finding, []) or finding
-    size = len(_places(finding.path)) // 2
-    while size and next(attempts, None) is not None:
-        rows = _places(finding.path)
-        starts = range(0, len(rows), size)
-        fewer = (_with_rows(walker, finding, rows[:start] + rows[start + size :]) for start in reversed(starts))
-        found = next(filter(None, fewer), None)
-        finding, size = (finding, size // 2) if found is None else (found, min(size, len(_places(found.path)) // 2))
-    return finding
+    return _halved(finding, _rows, partial(_with_rows, walker))
 
 
-def _places(path: Path) -> list[int]:
+def _rows(path: Path) -> Sequence[int]:
     return [place for place, each in enumerate(path) if isinstance(each, Insert)]
+
+
+def _halved(
+    finding: Finding,
+    places: Callable[[Path], Sequence[int]],
+    kept: Callable[[Finding, Sequence[int]], Finding | None],
+) -> Finding:
+    """Leave out all places, then half of them, then fewer, the last ones first: the plainest rows come first.
+
+    `kept` returns the same fault where some places are enough to show it.
+    """
+    attempts = iter(range(_ATTEMPTS))
+    size = len(places(finding.path))
+    while size and next(attempts, None) is not None:
+        all_ = places(finding.path)
+        starts = range(0, len(all_), size)
+        fewer = (kept(finding, [*all_[:start], *all_[start + size :]]) for start in reversed(starts))
+        found = next(filter(None, fewer), None)
+        finding, size = (finding, size // 2) if found is None else (found, min(size, len(places(found.path)) // 2))
+    return finding
 
 
 def _with_rows(walker: Walker, finding: Finding, rows: Sequence[int]) -> Finding | None:
