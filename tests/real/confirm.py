@@ -215,7 +215,7 @@ def judge(lab: Laboratory, failure: dict[str, Any]) -> Judgement:
 def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, Any]) -> tuple[bool, str]:
     """Return whether a path ends as a failure says, and how it ends."""
     if failure["invariant"] in ("rows-survive", "row-round-trip"):
-        return _changes_rows(lab, path)
+        return _changes_rows(lab, path, failure["invariant"] == "row-round-trip")
     ran = lab.run(path)
     if not failure["changes"]:
         return _raises(ran, len(path), failure)
@@ -230,15 +230,22 @@ def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, A
     return len(named) == len(failure["changes"]), words + rest
 
 
-def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]]) -> tuple[bool, str]:
-    """Return whether the tables that rows were inserted into have others at the end, and which."""
-    last = max(place for place, (verb, _) in enumerate(path) if verb == "insert")
+def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]], back: bool) -> tuple[bool, str]:
+    """Return whether the tables that rows were inserted into have others at the end, and which.
+
+    `back`: only where the path ends at the revisions at which they were inserted.
+    """
+    last = max((place for place, (verb, _) in enumerate(path) if verb == "insert"), default=-1)
     tables = list(dict.fromkeys(each.split()[2] for verb, each in path if verb == "insert"))
-    if not lab.run(path[: last + 1]).passed:
+    inserted = lab.run(path[: last + 1])
+    if not inserted.passed:
         return False, "a row is refused"
     before = {table: lab.table(table) for table in tables}
-    if not lab.run(path).passed:
+    ended = lab.run(path)
+    if not ended.passed:
         return False, "a command fails"
+    if back and ended.heads != inserted.heads:
+        return False, "it does not end where the rows were inserted"
     after = {table: lab.table(table) for table in tables}
     changed = [f"{table}: {before[table]} became {after[table]}" for table in tables if before[table] != after[table]]
     return bool(changed), "; ".join(changed)[:300] or "the rows are what they were"
