@@ -20,7 +20,6 @@ from alembic_gauntlet.config import version_folders
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.database import Sandbox, Server
 from alembic_gauntlet.descent import Descent, tell_unreachable
-from alembic_gauntlet.diff import Change
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, NothingToCheck
 from alembic_gauntlet.graph import Command
@@ -33,7 +32,7 @@ from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
 from alembic_gauntlet.sowing import RowStrategies, Sower
 from alembic_gauntlet.stairway import Stairway
-from alembic_gauntlet.tell import tell_error
+from alembic_gauntlet.tell import notes_of_drift, tell_drift, tell_error
 from alembic_gauntlet.walk import Explorer
 from alembic_gauntlet.walks import Plan, Walks, take_populated_walks, take_walks
 
@@ -115,11 +114,15 @@ class Gauntlet:
         found = Stairway(self._recent, self._runner, self._reversibility()).climb()
         return tuple(map(self._from_empty, found))
 
-    def up_to_date(self, metadata: MetaData | Sequence[MetaData] | None = None) -> tuple[Finding, ...]:
+    def up_to_date(
+        self, metadata: MetaData | Sequence[MetaData] | None = None, note: Callable[[str], object] = str
+    ) -> tuple[Finding, ...]:
         """Compare the database at head with the models; default: the `target_metadata` of env.py.
 
+        `note` is called with each line that there is to say besides, such as what could not be compared.
+
         Raises:
-            GauntletError: there are no models.
+            GauntletError: there are no models, or nobody can make anything of them.
         """
         models = _sequence(self.target_metadata if metadata is None else metadata)
         if not models:
@@ -128,8 +131,12 @@ class Gauntlet:
         if isinstance(head, CommandError):
             return (self._head_failed(head),)
         with head as sandbox:
-            changes = drift.compare(self._runner, sandbox, models, self.settings, self._canonical.options)
-        return (_tell_drift(changes),) if changes else ()
+            found = drift.find(
+                self._runner, self._canonical.read, sandbox, models, self.settings, self._canonical.options
+            )
+        for line in notes_of_drift(found):
+            note(line)
+        return (tell_drift(found),) if found.changes else ()
 
     def single_head(self) -> tuple[Finding, ...]:
         """Count the heads."""
@@ -353,12 +360,3 @@ def _sequence(metadata: MetaData | Sequence[MetaData] | None) -> list[MetaData]:
     if metadata is None:
         return []
     return [metadata] if isinstance(metadata, MetaData) else list(metadata)
-
-
-def _tell_drift(changes: tuple[Change, ...]) -> Finding:
-    return Finding(
-        "up-to-date",
-        "Schema differences detected: at head, the database (-) and the models (+) disagree:\n"
-        "`alembic revision --autogenerate` writes the migration that is missing; or mend the models.",
-        changes=changes,
-    )

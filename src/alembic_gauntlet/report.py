@@ -122,7 +122,7 @@ def _blame(change: Change, finding: Finding) -> str:
 def _told(change: Change, finding: Finding) -> str:
     if finding.invariant == "up-to-date" and change.change == "changed":
         before, after = _flat(change.before) or "none", _flat(change.after) or "none"
-        return f"{change.kind} {change.name}: {before} in the database, {after} in the models"
+        return f"{change.kind} {change.name}: {before} in the migrations, {after} in the models"
     return describe(change)
 
 

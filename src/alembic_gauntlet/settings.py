@@ -18,6 +18,8 @@ class Settings:
     """Table names or shell patterns left out of every comparison and of the naming rules."""
     migration_diff_compare_server_default: bool = False
     """Report server defaults that only the database has, too; those the models declare are always compared."""
+    strict: bool = False
+    """Report whatever only the database has and models can declare: server defaults, comments, unused types."""
     irreversible_revisions: Collection[str] | Literal["all"] = ()
     """Revisions whose downgrade is not run; `"all"` for a forward-only history."""
     minimum_downgrade_revision: str | None = None

@@ -46,6 +46,7 @@ class MigrationTestBase:
 
     migration_diff_ignore_tables: ClassVar[Sequence[str]] = Settings.migration_diff_ignore_tables
     migration_diff_compare_server_default: ClassVar[bool] = Settings.migration_diff_compare_server_default
+    strict: ClassVar[bool] = Settings.strict
     irreversible_revisions: ClassVar[Collection[str] | Literal["all"]] = Settings.irreversible_revisions
     minimum_downgrade_revision: ClassVar[str | None] = Settings.minimum_downgrade_revision
     expected_heads: ClassVar[int] = Settings.expected_heads
@@ -92,7 +93,11 @@ class MigrationTestBase:
         self, gauntlet: Gauntlet, orm_metadata: Models, request: pytest.FixtureRequest
     ) -> None:
         """At head, the database and the models agree."""
-        _check(request, gauntlet.up_to_date, orm_metadata)
+        notes: list[str] = []
+        try:
+            _check(request, gauntlet.up_to_date, orm_metadata, notes.append)
+        finally:
+            request.node.user_properties += [("gauntlet", note) for note in notes]
 
     def test_single_head_revision(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """The history has one head, or as many as `expected_heads` says."""

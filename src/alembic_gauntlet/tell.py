@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.diff import Change
+from alembic_gauntlet.drift import Drift
 from alembic_gauntlet.findings import Finding
 from alembic_gauntlet.path import Path, commands
 from alembic_gauntlet.runner import CommandError
 
+_CODE_LINES = 12
 _DETAIL = re.compile(r"; +(DETAIL|HINT|CONTEXT):")
+_DRIFT = "Schema differences detected: at head, the migrations (-) and the models (+) disagree:"
 _REFUSAL = """\
 If it refuses on purpose, declare it on the test class (or "all" for a forward-only history):
     irreversible_revisions = ({revision!r},)"""
@@ -90,6 +94,32 @@ def tell_round_trip(finding: Finding, trip: str, location: Location) -> Finding:
         line=location.line,
         function=location.function,
     )
+
+
+def tell_drift(drift: Drift) -> Finding:
+    """Tell how the migrations and the models differ, and what Alembic would write."""
+    lines = [_DRIFT]
+    code = [line for line in drift.code.splitlines() if line.strip() and not line.lstrip().startswith("# ###")]
+    if code:
+        lines += [
+            "`alembic revision --autogenerate` would write the following; or mend the models.",
+            *code[:_CODE_LINES],
+        ]
+        lines += ["    ..."] if len(code) > _CODE_LINES else []
+    else:
+        lines.append("Alembic itself sees none of this: write the migration by hand; or mend the models.")
+    return Finding("up-to-date", "\n".join(lines), changes=drift.changes)
+
+
+def notes_of_drift(drift: Drift) -> Iterator[str]:
+    """Yield what there is to say of a comparison besides what differs."""
+    if drift.blind:
+        yield f"models: compared by Alembic alone, since PostgreSQL cannot make their tables: {drift.blind}"
+    if drift.not_compared:
+        counted = ", ".join(f"{count} of kind {kind}" for kind, count in drift.not_compared.items())
+        yield f"models: not compared, since models cannot declare them: {counted}"
+    if drift.elsewhere:
+        yield f"models: not compared, being views or an extension's: {', '.join(sorted(drift.elsewhere))}"
 
 
 def tell_not_again(finding: Finding) -> Finding:

@@ -127,7 +127,7 @@ def test_drift_is_told_from_both_sides() -> None:
     """What changed in the schema became something; what drifted is one thing here and another there."""
     change = Change("changed", "column type", "t.n", "TEXT", "VARCHAR(20)")
     finding = Finding("up-to-date", "Schema differences detected:", changes=(change,))
-    assert "~ column type t.n: TEXT in the database, VARCHAR(20) in the models" in render([finding], ROOT)
+    assert "~ column type t.n: TEXT in the migrations, VARCHAR(20) in the models" in render([finding], ROOT)
 
 
 def test_report_file_has_the_fixed_format(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade():
     op.add_column("products", sa.Column("price", sa.Numeric(12, 2), nullable=False, server_default="0"))
     op.alter_column("products", "price", server_default=None)
-    op.create_check_constraint("chk_products_price_not_negative", "products", "price >= 0")
+    op.create_check_constraint(op.f("chk_products_price_not_negative"), "products", "price >= 0")
 
 
 def downgrade():

@@ -1,0 +1,125 @@
+"""The models as PostgreSQL makes them: `create_all` on a sandbox, through env.py's own connection.
+
+The sandbox is a clone of the migrated database, less the tables and types of the models: so functions, extensions and
+schemas that server defaults and types need are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, Table
+from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeDecorator
+
+from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.levels import Declared
+from alembic_gauntlet.path import quoted
+from alembic_gauntlet.runner import Runner
+from alembic_gauntlet.schema import split_name
+
+_ELSEWHERE = """\
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm', 'f') OR c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
+
+
+class NotCreatable(Exception):
+    """PostgreSQL or SQLAlchemy cannot make the tables of the models. The message is theirs."""
+
+
+def create(runner: Runner, sandbox: Sandbox, metadata: Sequence[MetaData]) -> Declared:
+    """Make the tables of the models in a sandbox that is at head, in the place of those that are there.
+
+    Raises:
+        NotCreatable: that is not possible.
+    """
+    found: list[Declared] = []
+
+    def work(heads: Any, context: MigrationContext) -> Iterable[Any]:
+        assert context.connection is not None
+        # As Alembic runs each revision: where env.py has one transaction for each, nothing has begun by now.
+        with context.begin_transaction(_per_migration=True):
+            try:
+                found.append(_Maker(context.connection, metadata).make())
+            except Exception as error:
+                raise NotCreatable(f"{type(error).__name__}: {_first_line(error)}") from error
+        return ()
+
+    runner.inside(sandbox, work)
+    return found[0]
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+class _Maker:
+    """Makes the tables of models through one connection, and says under which names."""
+
+    def __init__(self, connection: Connection, metadata: Sequence[MetaData]) -> None:
+        self._connection = connection
+        self._metadata = metadata
+        self._translate: Mapping[Any, Any] = connection.get_execution_options().get("schema_translate_map") or {}
+        self._default = str(self._run("SELECT current_schema()").scalar() or "public")
+        self._tables = {
+            self._name(table): table for each in metadata for table in each.tables.values()
+        }  # fmt: skip
+
+    def make(self) -> Declared:
+        present = {name for (name,) in self._run(_ELSEWHERE)}
+        elsewhere = frozenset(present & self._tables.keys())
+        tables = {name: table for name, table in self._tables.items() if name not in elsewhere}
+        types = {self._name(each): each for table in tables.values() for each in self._types(table)}
+        sequences = {self._name(each) for each in self._sequences()}
+        self._clear(tables, types, sequences)
+        for each in types.values():
+            each.create(self._connection, checkfirst=True)
+        for each in self._metadata:
+            mine = [table for table in each.tables.values() if self._name(table) in tables]
+            each.create_all(self._connection, tables=mine)
+        names = {name: frozenset(self._names(table)) for name, table in tables.items()}
+        return Declared(frozenset(tables), names, frozenset({*types, *sequences}), elsewhere)
+
+    def _run(self, statement: str) -> Any:
+        return self._connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+    def _name(self, named: Any) -> str:
+        schema = self._translate.get(named.schema, named.schema) or self._default
+        return f"{quoted(schema)}.{quoted(named.name)}"
+
+    def _clear(self, tables: Iterable[str], types: Iterable[str], sequences: Iterable[str]) -> None:
+        for schema in dict.fromkeys(split_name(name)[0] for name in (*tables, *types)):
+            self._run(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        for kind, names in (("TABLE", tables), ("TYPE", types), ("SEQUENCE", sequences)):
+            listed = ", ".join(names)
+            if listed:
+                self._run(f"DROP {kind} IF EXISTS {listed} CASCADE")
+
+    def _types(self, table: Table) -> Iterator[Any]:
+        """Yield the enum types and domains of a table's columns."""
+        for column in table.columns:
+            impl: Any = column.type.dialect_impl(self._connection.dialect)
+            while isinstance(impl, TypeDecorator) or hasattr(impl, "item_type"):
+                impl = (impl.item_type if hasattr(impl, "item_type") else impl.impl).dialect_impl(
+                    self._connection.dialect
+                )
+            if hasattr(impl, "create") and getattr(impl, "name", None):
+                yield impl
+
+    def _sequences(self) -> Iterator[Any]:
+        for each in self._metadata:
+            yield from getattr(each, "_sequences", {}).values()
+
+    def _names(self, table: Table) -> Iterator[str]:
+        """Yield the names that the models, or their naming convention, give to constraints and indexes."""
+        preparer: Any = self._connection.dialect.identifier_preparer
+        for constraint in table.constraints:
+            name = None if constraint.name is None else preparer.format_constraint(constraint)
+            if name:
+                yield split_name(name)[-1]
+        for index in table.indexes:
+            yield split_name(preparer.format_index(index))[-1]
