@@ -223,7 +223,7 @@ def _survivors(keys: frozenset[Texts], old: Stock, new: Stock) -> tuple[list[Los
     columns = [new.counterpart(column, old) for column in old.key]
     found = {} if None in columns else new.keys([each for each in columns if each is not None])
     present = {key for key in keys if key in found}
-    if present != keys and (not old.has_key or None in columns or not present):
+    if present != keys and (not old.has_key or None in columns or not present or _has_new_key(old, new)):
         # They may be there under another key: only their number tells.
         if len(new.rows) >= len(old.rows):
             return [], frozenset(new.keys()) if len(keys) == len(old.rows) == len(new.rows) else frozenset()
@@ -232,6 +232,11 @@ def _survivors(keys: frozenset[Texts], old: Stock, new: Stock) -> tuple[list[Los
     lost = [Loss(old.table, tuple(zip(old.key, key, strict=True))) for key in sorted(keys - present, key=str)]
     places = [[*new.numbers].index(each) for each in new.key]
     return lost, frozenset(tuple(found[key][place] for place in places) for key in present)
+
+
+def _has_new_key(old: Stock, new: Stock) -> bool:
+    """Whether a column of the key was dropped, and another of its name was added: its values are not the old ones."""
+    return old.oid == new.oid and any(new.numbers.get(column, 0) not in (0, old.numbers[column]) for column in old.key)
 
 
 def rewritten(trip: Trip, after: Stocks, ours: Mapping[int, frozenset[Texts]]) -> tuple[Loss, ...]:

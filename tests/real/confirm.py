@@ -215,7 +215,7 @@ def judge(lab: Laboratory, failure: dict[str, Any]) -> Judgement:
 def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, Any]) -> tuple[bool, str]:
     """Return whether a path ends as a failure says, and how it ends."""
     if failure["invariant"] in ("rows-survive", "row-round-trip"):
-        return _changes_rows(lab, path, failure["invariant"] == "row-round-trip")
+        return _changes_rows(lab, path, failure)
     ran = lab.run(path)
     if not failure["changes"]:
         return _raises(ran, len(path), failure)
@@ -230,21 +230,22 @@ def shows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, A
     return len(named) == len(failure["changes"]), words + rest
 
 
-def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]], back: bool) -> tuple[bool, str]:
-    """Return whether the tables that rows were inserted into have others at the end, and which.
+def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dict[str, Any]) -> tuple[bool, str]:
+    """Return whether the tables that a failure is about have other rows at the end than were inserted, and which.
 
-    `back`: only where the path ends at the revisions at which they were inserted.
+    A round trip has to end at the revisions at which the first of them were inserted.
     """
-    last = max((place for place, (verb, _) in enumerate(path) if verb == "insert"), default=-1)
-    tables = list(dict.fromkeys(each.split()[2] for verb, each in path if verb == "insert"))
-    inserted = lab.run(path[: last + 1])
+    places = [place for place, (verb, _) in enumerate(path) if verb == "insert"] or [-1]
+    named = (each.split()[2] for verb, each in path if verb == "insert")
+    tables = [each for each in dict.fromkeys(named) if each in failure["message"]]
+    inserted = lab.run(path[: places[-1] + 1])
     if not inserted.passed:
         return False, "a row is refused"
     before = {table: lab.table(table) for table in tables}
     ended = lab.run(path)
     if not ended.passed:
         return False, "a command fails"
-    if back and ended.heads != inserted.heads:
+    if failure["invariant"] == "row-round-trip" and ended.heads != lab.run(path[: places[0] + 1]).heads:
         return False, "it does not end where the rows were inserted"
     after = {table: lab.table(table) for table in tables}
     changed = [f"{table}: {before[table]} became {after[table]}" for table in tables if before[table] != after[table]]
@@ -267,9 +268,10 @@ def _raises(ran: Ran, length: int, failure: dict[str, Any]) -> tuple[bool, str]:
         return False, "all commands pass"
     if len(ran.answers) < length:
         return False, f"command {len(ran.answers)} fails: {_error(answer)}"
-    place = f"{failure['file']}:{failure['line']}"
+    # By the name of the file: some histories are copied to another folder for each session.
+    place = f"{Path(failure['file']).name}:{failure['line']}"
     right = f"{answer['type']}: " in failure["message"]
-    return right and place in answer["frames"], f"{_error(answer)} at {Path(failure['file']).name}:{failure['line']}"
+    return right and place in {Path(each).name for each in answer["frames"]}, f"{_error(answer)} at {place}"
 
 
 def _error(answer: dict[str, Any]) -> str:
