@@ -264,7 +264,9 @@ class Runner:
         script = self.script.get_revision(revision)
         location = explanation.location
         if location is None or not _same_file(location.file, script.path):
-            explanation = replace(explanation, location=self.location(revision, command.verb))
+            # In something that several migrations share: the line of this one that calls it.
+            own = explain(error, [Path(script.path)]).location
+            explanation = replace(explanation, location=own or self.location(revision, command.verb))
         refused = command.verb == "downgrade" and (explanation.raised_there or isinstance(error, NotImplementedError))
         return CommandError(command, revision, command.verb, explanation, refused)
 

@@ -327,3 +327,12 @@ def test_correct_history_is_silent(project, per_migration: bool) -> None:
         assert [*gauntlet.stairway(), *gauntlet.downgrade_all_the_way(), *gauntlet.single_head()] == []
         coverage = gauntlet.take_coverage().summary()
         assert coverage["upgraded"] == coverage["downgraded"] == coverage["revisions"] == 15
+
+
+def test_what_fails_in_a_helper_is_shown_at_the_line_that_calls_it(project) -> None:
+    """Several migrations may share it: of the migration itself the line is told, not where its function begins."""
+    project.write("migrations/helpers.py", "def check():\n    raise RuntimeError('no')\n")
+    project.revision("a1", None, "from migrations.helpers import check\n\ncheck()")
+    with open_gauntlet(project) as gauntlet:
+        (finding,) = gauntlet.stairway()
+    assert places([finding]) == ["a1_.py:12 upgrade"]
