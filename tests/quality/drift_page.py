@@ -129,10 +129,10 @@ def _ours(project: Path, server: Server, kind: Kind) -> tuple[str, ...]:
 def _page(drift: list[Said], equivalent: list[Said]) -> Iterator[str]:
     yield "# Kinds of drift\n"
     yield "Written by `make drift`: for each kind a project with one migration and its models; what"
-    yield "`test_migrations_up_to_date` reports, and whether `alembic check` fails, with the env.py of `alembic init` and"
-    yield "with `compare_type`, `compare_server_default` and `include_schemas`. Alembic"
-    yield f"{alembic.__version__}, SQLAlchemy {sqlalchemy.__version__}. What is marked * is reported only where the test"
-    yield "class asks for it: [drift](drift.md).\n"
+    yield "`test_migrations_up_to_date` reports, and whether `alembic check` fails, with the env.py of `alembic init`"
+    yield "and with `compare_type`, `compare_server_default` and `include_schemas`. Alembic"
+    yield f"{alembic.__version__}, SQLAlchemy {sqlalchemy.__version__}. What is marked * is reported only where"
+    yield "the test class asks for it: [drift](drift.md).\n"
     counts = [
         sum(map(bool, column))
         for column in zip(*((each.lines, each.check, each.check_with_all) for each in drift), strict=True)
