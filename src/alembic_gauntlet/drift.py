@@ -12,7 +12,6 @@ from sqlalchemy import MetaData
 from alembic_gauntlet import autogenerate, levels, models
 from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.diff import Change
-from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Settings
@@ -27,14 +26,16 @@ class Drift:
         code: the body of the `upgrade()` that `alembic revision --autogenerate` would write; empty where it has none.
         not_compared: how many objects the database has that no model can declare, by kind.
         elsewhere: tables of the models that are views in the database, or belong to an extension: not compared.
-        blind: why the models could not be made by PostgreSQL, so that `changes` are those that Alembic sees; or empty.
+        unmade: tables of the models that PostgreSQL cannot make, and why: of these, `changes` are what Alembic sees.
+        unseen: why Alembic sees nothing of them either; empty where it does, or where there are none.
     """
 
     changes: tuple[Change, ...]
     code: str = ""
     not_compared: Mapping[str, int] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
-    blind: str = ""
+    unmade: Mapping[str, str] = field(default_factory=dict)
+    unseen: str = ""
 
 
 def find(
@@ -48,19 +49,13 @@ def find(
     """Compare a sandbox at head with the models, which are then made in it.
 
     `read` reads its schema; `options` are those that env.py passes to `context.configure`.
-
-    Raises:
-        GauntletError: neither PostgreSQL nor Alembic can make anything of the models.
     """
     migrated = read(sandbox)
     alembic = autogenerate.compare(runner, sandbox, metadata, settings.migration_diff_ignore_tables, options)
     not_compared = levels.inexpressible(migrated)
-    try:
-        declared = models.create(runner, sandbox, metadata)
-    except models.NotCreatable as error:
-        if alembic.error:
-            raise GauntletError(f"{alembic.error}\nNor can PostgreSQL make their tables: {error}") from error
-        return Drift(alembic.changes, alembic.code, not_compared, blind=str(error))
+    declared = models.create(runner, sandbox, metadata)
     level = levels.Level(settings.migration_diff_compare_server_default or settings.strict, settings.strict)
     changes = levels.drift(migrated, read(sandbox), declared, alembic.scope, level)
-    return Drift((*changes, *alembic.others), alembic.code, not_compared, declared.elsewhere)
+    others = [each for each in alembic.changes if each.table in declared.unmade or each in alembic.others]
+    unseen = alembic.error if declared.unmade else ""
+    return Drift((*changes, *others), alembic.code, not_compared, declared.elsewhere, declared.unmade, unseen)

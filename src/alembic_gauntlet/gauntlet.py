@@ -32,7 +32,7 @@ from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
 from alembic_gauntlet.sowing import RowStrategies, Sower
 from alembic_gauntlet.stairway import Stairway
-from alembic_gauntlet.tell import notes_of_drift, tell_drift, tell_error
+from alembic_gauntlet.tell import notes_of_drift, tell_drift, tell_error, tell_unseen
 from alembic_gauntlet.walk import Explorer
 from alembic_gauntlet.walks import Plan, Walks, take_populated_walks, take_walks
 
@@ -122,7 +122,7 @@ class Gauntlet:
         `note` is called with each line that there is to say besides, such as what could not be compared.
 
         Raises:
-            GauntletError: there are no models, or nobody can make anything of them.
+            GauntletError: there are no models.
         """
         models = _sequence(self.target_metadata if metadata is None else metadata)
         if not models:
@@ -136,7 +136,8 @@ class Gauntlet:
             )
         for line in notes_of_drift(found):
             note(line)
-        return (tell_drift(found),) if found.changes else ()
+        findings = [tell_drift(found)] if found.changes else []
+        return (*findings, *([tell_unseen(found)] if found.unseen else []))
 
     def single_head(self) -> tuple[Finding, ...]:
         """Count the heads."""

@@ -43,12 +43,14 @@ class Declared:
         names: by table, the constraints and indexes to which the models give a name.
         types: enum types, domains and sequences.
         elsewhere: tables of the models that are views in the database, or belong to an extension: not compared.
+        unmade: tables of the models that could not be made, and why: not compared either.
     """
 
     tables: frozenset[str] = frozenset()
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     types: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    unmade: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _comparable(schema: Schema, declared: Declared, scope: Scope, level: Level, 
         each.name
         for each in schema.of_kind("table")
         if each.name in declared.tables or (not only_declared and _is_in_scope(each, scope))
-    } - declared.elsewhere - scope.left_out  # fmt: skip
+    } - declared.elsewhere - declared.unmade.keys() - scope.left_out  # fmt: skip
     owned = _owned_sequences(schema)
     named = set(declared.types) | ({*_types(schema)} if level.everything and not only_declared else set())
     return Schema(_objects(schema, tables, named, owned, scope))

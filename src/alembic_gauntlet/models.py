@@ -6,7 +6,8 @@ schemas that server defaults and types need are there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -27,34 +28,23 @@ WHERE c.relkind IN ('v', 'm', 'f') OR c.relkind IN ('r', 'p') AND EXISTS (SELECT
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
 
 
-class NotCreatable(Exception):
-    """PostgreSQL or SQLAlchemy cannot make the tables of the models. The message is theirs."""
-
-
 def create(runner: Runner, sandbox: Sandbox, metadata: Sequence[MetaData]) -> Declared:
-    """Make the tables of the models in a sandbox that is at head, in the place of those that are there.
-
-    Raises:
-        NotCreatable: that is not possible.
-    """
+    """Make the tables of the models in a sandbox that is at head, in the place of those that are there."""
     found: list[Declared] = []
 
     def work(heads: Any, context: MigrationContext) -> Iterable[Any]:
         assert context.connection is not None
         # As Alembic runs each revision: where env.py has one transaction for each, nothing has begun by now.
         with context.begin_transaction(_per_migration=True):
-            try:
-                found.append(_Maker(context.connection, metadata).make())
-            except Exception as error:
-                raise NotCreatable(f"{type(error).__name__}: {_first_line(error)}") from error
+            found.append(_Maker(context.connection, metadata).make())
         return ()
 
     runner.inside(sandbox, work)
     return found[0]
 
 
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(getattr(error, 'orig', None) or error).strip().partition(chr(10))[0]}"
 
 
 class _Maker:
@@ -78,11 +68,48 @@ class _Maker:
         self._clear(tables, types, sequences)
         for each in types.values():
             each.create(self._connection, checkfirst=True)
+        unmade = self._create(tables)
+        names = {name: frozenset(self._names(table)) for name, table in tables.items() if name not in unmade}
+        return Declared(frozenset(names), names, frozenset({*types, *sequences}), elsewhere, unmade)
+
+    def _create(self, tables: Mapping[str, Table]) -> dict[str, str]:
+        """Create all tables; where that fails, each by itself. Return those that cannot be made, and why."""
+        if self._tried(partial(self._create_all, tables)) is None:
+            return {}
+        unmade = {}
         for each in self._metadata:
-            mine = [table for table in each.tables.values() if self._name(table) in tables]
-            each.create_all(self._connection, tables=mine)
-        names = {name: frozenset(self._names(table)) for name, table in tables.items()}
-        return Declared(frozenset(tables), names, frozenset({*types, *sequences}), elsewhere)
+            # Unsorted where a foreign key leads nowhere: then those tables fail by themselves.
+            for table in self._sorted(each):
+                name = self._name(table)
+                reason = self._tried(partial(self._create_some, each, {name: table})) if name in tables else None
+                if reason is not None:
+                    unmade[name] = reason
+        return unmade
+
+    def _sorted(self, metadata: MetaData) -> list[Table]:
+        try:
+            return list(metadata.sorted_tables)
+        except Exception:
+            return list(metadata.tables.values())
+
+    def _create_all(self, tables: Mapping[str, Table]) -> None:
+        for each in self._metadata:
+            self._create_some(each, tables)
+
+    def _create_some(self, metadata: MetaData, tables: Mapping[str, Table]) -> None:
+        mine = [table for table in metadata.tables.values() if tables.get(self._name(table)) is table]
+        metadata.create_all(self._connection, tables=mine)
+
+    def _tried(self, make: Callable[[], object]) -> str | None:
+        """Do something; return why it fails, and leave nothing of it then."""
+        savepoint = self._connection.begin_nested()
+        try:
+            make()
+        except Exception as error:
+            savepoint.rollback()
+            return _reason(error)
+        savepoint.commit()
+        return None
 
     def _run(self, statement: str) -> Any:
         return self._connection.exec_driver_sql(statement, execution_options={"no_parameters": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.diff import Change
@@ -14,6 +15,7 @@ from alembic_gauntlet.path import Path, commands
 from alembic_gauntlet.runner import CommandError
 
 _CODE_LINES = 12
+_NAMED = 8
 _DETAIL = re.compile(r"; +(DETAIL|HINT|CONTEXT):")
 _DRIFT = "Schema differences detected: at head, the migrations (-) and the models (+) disagree:"
 _REFUSAL = """\
@@ -111,10 +113,19 @@ def tell_drift(drift: Drift) -> Finding:
     return Finding("up-to-date", "\n".join(lines), changes=drift.changes)
 
 
+def tell_unseen(drift: Drift) -> Finding:
+    """Tell that neither PostgreSQL nor Alembic can make anything of some tables."""
+    tables = [f"\n    {table}: {reason}" for table, reason in islice(drift.unmade.items(), _NAMED)]
+    more = f"\n    and {len(drift.unmade) - _NAMED} more" if len(drift.unmade) > _NAMED else ""
+    return Finding("up-to-date", f"{drift.unseen}\nNor can PostgreSQL make their tables:{''.join(tables)}{more}")
+
+
 def notes_of_drift(drift: Drift) -> Iterator[str]:
     """Yield what there is to say of a comparison besides what differs."""
-    if drift.blind:
-        yield f"models: compared by Alembic alone, since PostgreSQL cannot make their tables: {drift.blind}"
+    for table, reason in islice(drift.unmade.items(), _NAMED):
+        yield f"models: compared by Alembic alone, since PostgreSQL cannot make table {table}: {reason}"
+    if len(drift.unmade) > _NAMED:
+        yield f"models: so it was with {len(drift.unmade) - _NAMED} other tables"
     if drift.not_compared:
         counted = ", ".join(f"{count} of kind {kind}" for kind, count in drift.not_compared.items())
         yield f"models: not compared, since models cannot declare them: {counted}"

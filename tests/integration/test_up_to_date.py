@@ -170,6 +170,60 @@ def test_several_models(users) -> None:
         assert gauntlet.up_to_date([models(), extra]) == ()
 
 
+def test_tables_that_postgresql_cannot_make_are_left_to_alembic(users) -> None:
+    """By name and with the reason; the others are compared as ever. Where Alembic cannot either, that is a failure."""
+    users.revision("a2", "a1", "op.execute('CREATE TABLE two (n text)')")
+    metadata = models(old=sa.Column(sa.BigInteger))
+    one = sa.Table("one", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))
+    sa.Table("extra_one", metadata, sa.Column("id", sa.Integer), sa.Column("n", sa.ForeignKey(one.c.n)))
+    notes: list[str] = []
+    with open_gauntlet(users) as gauntlet:
+        (finding,) = gauntlet.up_to_date(metadata, notes.append)
+        assert [each.name for each in finding.changes if each.table == "public.users"] == ["public.users.old"]
+        assert "extra_one.n" in {each.name for each in finding.changes}
+        assert [note for note in notes if "table public.extra_one: ProgrammingError: there is no unique" in note]
+        sa.Table("two", metadata, sa.Column("n", sa.Enum("a", "b")))
+        drift, unseen = gauntlet.up_to_date(metadata)
+    assert "public.users.old" in {each.name for each in drift.changes}
+    assert "PostgreSQL Enum type requires a name" in unseen.message
+    assert "table public.two" not in unseen.message
+    assert "    public.two: CompileError" in unseen.message
+
+
+def test_what_is_not_compared_is_counted(users) -> None:
+    """Functions and views; and a model that is mapped to a view is named."""
+    view = "CREATE VIEW v AS SELECT id FROM users; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    users.revision("a2", "a1", f"op.execute({view!r})")
+    metadata = models()
+    sa.Table("v", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    notes: list[str] = []
+    with open_gauntlet(users, migration_diff_ignore_tables=["extra_*"]) as gauntlet:
+        assert gauntlet.up_to_date(metadata, notes.append) == ()
+    assert notes == [
+        "models: not compared, since models cannot declare them: 1 of kind function, 1 of kind view",
+        "models: not compared, being views or an extension's: public.v",
+    ]
+
+
+@pytest.mark.parametrize("schemas", ["include_schemas=True, ", ""])
+def test_schema_of_a_tenant(project, schemas: str) -> None:
+    """Where env.py translates schemas, it does so for the models too; of other schemas no table is missed unasked."""
+    up = "CREATE SCHEMA tenant; CREATE TABLE tenant.t (id integer PRIMARY KEY, n integer); CREATE TABLE tenant.u ()"
+    project.revision("a1", None, f"op.execute({up!r})")
+    project.edit(
+        "migrations/env.py",
+        "connection=connection, target_metadata",
+        "connection=connection.execution_options(schema_translate_map={'x': 'tenant'}),\n"
+        f"            {schemas}target_metadata",
+    )
+    metadata = sa.MetaData(schema="x")
+    sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True, autoincrement=False), sa.Column("n", sa.Text))
+    with open_gauntlet(project) as gauntlet:
+        (finding,) = gauntlet.up_to_date(metadata)
+    others = ["tenant.u"] if schemas else []
+    assert [change.name for change in finding.changes] == [*others, "tenant.t.n"]
+
+
 def test_models_of_env_py_are_taken_and_needed(users) -> None:
     """target_metadata is enough; without it the message says what to do; a broken head is told instead."""
     with open_gauntlet(users) as gauntlet, pytest.raises(GauntletError, match="No models to compare"):
