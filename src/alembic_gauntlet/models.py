@@ -81,7 +81,8 @@ class _Maker:
             # Unsorted where a foreign key leads nowhere: then those tables fail by themselves.
             for table in self._sorted(each):
                 name = self._name(table)
-                reason = self._tried(partial(self._create_some, each, {name: table})) if name in tables else None
+                # Not by create_all, which would look at the types of the others too.
+                reason = self._tried(partial(table.create, self._connection)) if name in tables else None
                 if reason is not None:
                     unmade[name] = reason
         return unmade
@@ -94,11 +95,9 @@ class _Maker:
 
     def _create_all(self, tables: Mapping[str, Table]) -> None:
         for each in self._metadata:
-            self._create_some(each, tables)
-
-    def _create_some(self, metadata: MetaData, tables: Mapping[str, Table]) -> None:
-        mine = [table for table in metadata.tables.values() if tables.get(self._name(table)) is table]
-        metadata.create_all(self._connection, tables=mine)
+            each.create_all(
+                self._connection, tables=[table for table in each.tables.values() if self._name(table) in tables]
+            )
 
     def _tried(self, make: Callable[[], object]) -> str | None:
         """Do something; return why it fails, and leave nothing of it then."""
