@@ -172,7 +172,7 @@ def test_several_models(users) -> None:
 
 def test_tables_that_postgresql_cannot_make_are_left_to_alembic(users) -> None:
     """By name and with the reason; the others are compared as ever. Where Alembic cannot either, that is a failure."""
-    users.revision("a2", "a1", "op.execute('CREATE TABLE two (n text)')")
+    users.revision("a2", "a1", "op.execute('CREATE TYPE s AS ENUM (); CREATE TABLE two (n s)')")
     metadata = models(old=sa.Column(sa.BigInteger))
     one = sa.Table("one", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))
     sa.Table("extra_one", metadata, sa.Column("id", sa.Integer), sa.Column("n", sa.ForeignKey(one.c.n)))
