@@ -187,7 +187,7 @@ class Gauntlet:
         rules = naming.resolve_rules(models, self.settings.naming)
         past = self._recent.schema(self._recent.floor) if self._recent.start else Schema()
         old = {each.object.name for each in naming.offences(past, rules)}
-        found = [each for each in naming.offences(schema, rules) if each.object.name not in old]
+        found = [each for each in naming.offences(schema, rules, models) if each.object.name not in old]
         return tuple(Finding("naming-conventions", str(each), hint=naming.REMEDY, about=each.about) for each in found)
 
     def replay(self, actions: Sequence[Action], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:

@@ -6,13 +6,23 @@ Three layers, the last wins: the defaults here; what `MetaData.naming_convention
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 
-from alembic_gauntlet.schema import Schema, SchemaObject
+from alembic_gauntlet.schema import Schema, SchemaObject, split_name
 
 DEFAULTS: Mapping[str, Sequence[str]] = {
     "allowed_index_prefixes": ("idx_", "uq_"),
@@ -70,13 +80,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Offence:
-    """An object whose name breaks its rule."""
+    """An object whose name breaks its rule.
+
+    `proper`: what the models' convention would call it; None where it does not say.
+    """
 
     object: SchemaObject
     rule: Rule
+    proper: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.about} does not {self.rule}"
+        proper = f"; the models' convention would call it {self.proper}" if self.proper else ""
+        return f"{self.about} does not {self.rule}{proper}"
 
     @property
     def about(self) -> str:
@@ -125,14 +140,76 @@ def _add(implied: dict[str, tuple[str, ...]], category: str, template: str) -> N
         implied[name] = (*implied.get(name, ()), *([text] if text else []))
 
 
-def offences(schema: Schema, rules: Mapping[str, Rule]) -> tuple[Offence, ...]:
+def offences(schema: Schema, rules: Mapping[str, Rule], metadata: Sequence[MetaData] = ()) -> tuple[Offence, ...]:
     """Return every object whose name breaks its rule, by table and name.
 
-    What a partition has from its parent is named by PostgreSQL and left out.
+    What a partition has from its parent is named by PostgreSQL and left out. `metadata`: the models, for the names that
+    their convention would give.
     """
     partitions = {each.table for each in schema.of_kind("table") if "PARTITION OF" in each.definition}
     named = sorted(
         (each for each in schema.of_kind(*rules) if each.table not in partitions),
         key=lambda each: (each.table or "", each.kind, each.name),
     )
-    return tuple(Offence(each, rules[each.kind]) for each in named if not rules[each.kind].allows(each.local_name))
+    bad = (each for each in named if not rules[each.kind].allows(each.local_name))
+    return tuple(Offence(each, rules[each.kind], _proper(each, metadata)) for each in bad)
+
+
+def _proper(each: SchemaObject, metadata: Sequence[MetaData]) -> str | None:
+    """Return what a naming convention calls an object: that of the models that have its table, or else the first."""
+    conventions = [one for one in metadata if dict(one.naming_convention) != _SQLALCHEMY_DEFAULT]
+    name = split_name(each.table or "")[-1]
+    theirs = [one for one in conventions if any(table.name == name for table in one.tables.values())]
+    return conventional_name(each, (theirs or conventions)[0]) if conventions else None
+
+
+def conventional_name(each: SchemaObject, metadata: MetaData) -> str | None:
+    """Return what the naming convention of a MetaData calls a constraint or an index.
+
+    None where it says nothing of its kind, or asks for what is not in the database: the name that a CHECK is given.
+    """
+    columns, target, referred = _columns(each)
+    copy = MetaData(naming_convention=metadata.naming_convention)
+    try:
+        table = Table(split_name(each.table or "")[-1], copy, *(Column(name, Integer) for name in columns))
+        named = _MADE[each.kind](table, columns, [f"{target}.{column}" for column in referred])
+    except Exception:  # a convention may hold functions of the user's
+        return None
+    return None if named.name is None else str(named.name)
+
+
+def _columns(each: SchemaObject) -> tuple[list[str], str, list[str]]:
+    """Return the columns of an object, and the table and the columns that it refers to; none that are expressions."""
+    found = _COLUMNS.search(each.definition)
+    if found is None:
+        return [], "", []
+    target = split_name(found["target"])[-1] if found["target"] else ""
+    columns, referred = (
+        [name for part in (found[group] or "").split(", ") for name in split_name(part) if name]
+        for group in ("columns", "referred")
+    )
+    return columns, target, referred
+
+
+def _primary(table: Table, columns: Sequence[str], _: Sequence[str]) -> Any:
+    table.append_constraint(PrimaryKeyConstraint(*columns))
+    return table.primary_key
+
+
+def _added(table: Table, constraint: Any) -> Any:
+    table.append_constraint(constraint)
+    return constraint
+
+
+_MADE: Mapping[str, Callable[[Table, Sequence[str], Sequence[str]], Any]] = {
+    "primary key": _primary,
+    "unique constraint": lambda table, columns, _: _added(table, UniqueConstraint(*columns)),
+    "foreign key": lambda table, columns, referred: _added(table, ForeignKeyConstraint(columns, referred)),
+    "check constraint": lambda table, columns, _: _added(table, CheckConstraint("true")),
+    "index": lambda table, columns, _: Index(None, *(table.c[name] for name in columns)),
+}
+_NAMES = r"(?:\"(?:[^\"]|\"\")*\"|[\w$]+)"
+_COLUMNS = re.compile(
+    rf"^(?:PRIMARY KEY|UNIQUE(?: NULLS NOT DISTINCT)?|FOREIGN KEY|CREATE .*? USING \w+) "
+    rf"\((?P<columns>{_NAMES}(?:, {_NAMES})*)\)(?: REFERENCES (?P<target>[^(]+)\((?P<referred>[^)]+)\))?"
+)

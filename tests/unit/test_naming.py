@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import MetaData
 
-from alembic_gauntlet.naming import Rule, offences, resolve_rules
+from alembic_gauntlet.naming import Rule, conventional_name, offences, resolve_rules
 from alembic_gauntlet.schema import Schema, SchemaObject
 
 CONVENTION = {
@@ -97,6 +97,41 @@ def test_what_a_partition_has_is_left_out() -> None:
     """PostgreSQL names the indexes of partitions after the parent's; the parent's own are checked."""
     partition = SchemaObject("table", "public.p1", "PARTITION OF public.p FOR VALUES IN (1)", "public.p1", "p1")
     assert bad(partition, named("index", "x", "public.p1"), named("index", "y", "public.p")) == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "definition", "name"),
+    [
+        ("primary key", "PRIMARY KEY (id)", "Order"),
+        ("unique constraint", "UNIQUE (a, b)", "uniq__Order"),
+        ("unique constraint", "UNIQUE NULLS NOT DISTINCT (a)", "uniq__Order"),
+        (
+            "foreign key",
+            'FOREIGN KEY ("User Id", b) REFERENCES s."Users"(id, b) ON DELETE CASCADE',
+            "fk_Order_User Id_Users",
+        ),
+        (
+            "index",
+            'CREATE UNIQUE INDEX i ON public."Order" USING btree (a, b) INCLUDE (c) WHERE (a > 1)',
+            "ix_Order_a_b",
+        ),
+        ("index", 'CREATE INDEX i ON public."Order" USING btree (lower(a))', None),
+        ("index", 'CREATE INDEX i ON public."Order" USING btree (a DESC)', None),
+        ("check constraint", "CHECK (a > 0)", None),
+        ("exclusion constraint", "EXCLUDE USING gist (a WITH =)", None),
+    ],
+)
+def test_name_that_the_convention_would_have_given(kind: str, definition: str, name: str | None) -> None:
+    """By SQLAlchemy's own rules; none where the database does not hold what the convention asks for."""
+    convention = {
+        **CONVENTION,
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "%(table_name)s_%(constraint_name)s_chk",
+    }
+    each = SchemaObject(kind, "public.x", definition, 'public."Order"', "x")
+    assert conventional_name(each, MetaData(naming_convention=convention)) == name
+    assert conventional_name(each, MetaData(naming_convention={"ix": None})) is None
 
 
 def test_offence_reads_as_a_sentence() -> None:
