@@ -11,7 +11,7 @@ from sqlalchemy import MetaData
 
 from alembic_gauntlet import autogenerate, levels, models
 from alembic_gauntlet.database import Sandbox
-from alembic_gauntlet.diff import Change
+from alembic_gauntlet.diff import Change, condense
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Settings
@@ -58,4 +58,4 @@ def find(
     changes = levels.drift(migrated, read(sandbox), declared, alembic.scope, level)
     others = [each for each in alembic.changes if each.table in declared.unmade or each in alembic.others]
     unseen = alembic.error if declared.unmade else ""
-    return Drift((*changes, *others), alembic.code, not_compared, declared.elsewhere, declared.unmade, unseen)
+    return Drift((*condense(changes), *others), alembic.code, not_compared, declared.elsewhere, declared.unmade, unseen)
