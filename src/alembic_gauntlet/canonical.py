@@ -21,6 +21,7 @@ from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, State
 from alembic_gauntlet.imprint import Imprint, imprint
 from alembic_gauntlet.path import quoted
+from alembic_gauntlet.pristine import Pristine
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Settings
@@ -105,6 +106,7 @@ class Canonical:
             if self._prepare is not None:
                 _call_prepare(self._prepare, sandbox)
             options = self._runner.survey(sandbox)
+            self.pristine = Pristine.of(options.get("target_metadata"))
             for command in self.start:
                 _must_pass(self._runner.run(sandbox, command))
         except BaseException:

@@ -27,6 +27,7 @@ from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.path import Action, Path, has_rows
 from alembic_gauntlet.populated import PopulatedWalker
+from alembic_gauntlet.pristine import sequence
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
@@ -104,6 +105,11 @@ class Gauntlet:
         found: MetaData | Sequence[MetaData] | None = self._canonical.options.get("target_metadata")
         return found
 
+    def _models(self, metadata: MetaData | Sequence[MetaData] | None) -> list[MetaData]:
+        models = sequence(self.target_metadata if metadata is None else metadata)
+        _ = self._canonical.template
+        return self._canonical.pristine.models(models)
+
     def stairway(self) -> tuple[Finding, ...]:
         """Upgrade, downgrade and upgrade every revision, from the canonical schema of its parents.
 
@@ -124,7 +130,7 @@ class Gauntlet:
         Raises:
             GauntletError: there are no models.
         """
-        models = _sequence(self.target_metadata if metadata is None else metadata)
+        models = self._models(metadata)
         if not models:
             raise GauntletError(_NO_METADATA)
         head = self._at_head()
@@ -178,7 +184,7 @@ class Gauntlet:
 
     def naming(self, metadata: MetaData | Sequence[MetaData] | None = None) -> tuple[Finding, ...]:
         """Check the names of indexes and constraints at head; the models' naming convention counts."""
-        models = _sequence(self.target_metadata if metadata is None else metadata)
+        models = self._models(metadata)
         head = self._at_head()
         if isinstance(head, CommandError):
             return (self._head_failed(head),)
@@ -355,9 +361,3 @@ class Gauntlet:
         except Unreachable:
             return finding
         return replace(finding, message=f"{finding.message}\n{_SHARED_TRANSACTION}")
-
-
-def _sequence(metadata: MetaData | Sequence[MetaData] | None) -> list[MetaData]:
-    if metadata is None:
-        return []
-    return [metadata] if isinstance(metadata, MetaData) else list(metadata)

@@ -40,14 +40,14 @@ class Declared:
 
     Attributes:
         tables: the tables that were made from the models.
-        names: by table, the constraints and indexes to which the models give a name.
+        names: by table, the kinds and names of constraints and indexes to which the models give a name.
         types: enum types, domains and sequences.
         elsewhere: tables of the models that are views in the database, or belong to an extension: not compared.
         unmade: tables of the models that could not be made, and why: not compared either.
     """
 
     tables: frozenset[str] = frozenset()
-    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    names: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
     types: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     unmade: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def drift(migrated: Schema, modelled: Schema, declared: Declared, scope: Scope, 
     """Return what differs between the migrated database (`before`) and the models' (`after`)."""
     before = _comparable(migrated, declared, scope, level)
     after = _comparable(modelled, declared, scope, level, only_declared=True)
-    found = _paired(diff(before, after), declared)
+    found = _without_repetitions(_paired(diff(before, after), declared), before, after, declared)
     return tuple(each for each in _without_implied(found) if _counts(each, level))
 
 
@@ -178,7 +178,7 @@ def _paired(changes: Iterable[Change], declared: Declared) -> list[Change]:
             continue
         other = gone[_gist(each)].pop(0)
         matched |= {(other.kind, other.name), (each.kind, each.name)}
-        if _local(each) in declared.names.get(each.table or "", ()):
+        if _is_named(each, declared):
             found.append(Change("changed", f"{each.kind} name", each.name, _local(other), _local(each), each.table))
     return [*(each for each in changes if (each.kind, each.name) not in matched), *found]
 
@@ -188,6 +188,33 @@ def _gist(change: Change) -> tuple[str, str | None, str]:
     if change.kind == "index":
         text = text.replace(f" {change.name.rpartition('.')[2]} ON ", " ON ", 1)
     return change.kind, change.table, text
+
+
+def _without_repetitions(
+    changes: Iterable[Change], before: Schema, after: Schema, declared: Declared
+) -> Iterator[Change]:
+    """Leave out what the models say twice: PostgreSQL makes one of it, or the database has one.
+
+    UNIQUE on the columns of the primary key is merged with it, and a constraint without a name may repeat another.
+    """
+    present = {_gist(_gone(each)) for each in before.of_kind(*_CONSTRAINTS)}
+    keys = {each.table: each.definition.removeprefix("PRIMARY KEY") for each in after.of_kind("primary key")}
+    for each in changes:
+        merged = each.kind == "unique constraint" and each.change == "removed" and _is_named(each, declared)
+        if merged and each.before == f"UNIQUE{keys.get(each.table)}":
+            continue
+        if each.change == "added" and _gist(each) in present and not _is_named(each, declared):
+            continue
+        yield each
+
+
+def _gone(each: SchemaObject) -> Change:
+    return Change("removed", each.kind, each.name, each.definition, None, each.table)
+
+
+def _is_named(change: Change, declared: Declared) -> bool:
+    """Whether the models themselves call a constraint or an index so."""
+    return (change.kind, _local(change)) in declared.names.get(change.table or "", ())
 
 
 def _local(change: Change) -> str:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import MetaData, Table
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeDecorator
 
@@ -21,6 +22,13 @@ from alembic_gauntlet.path import quoted
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.schema import split_name
 
+_KINDS = {
+    PrimaryKeyConstraint: "primary key",
+    ForeignKeyConstraint: "foreign key",
+    UniqueConstraint: "unique constraint",
+    CheckConstraint: "check constraint",
+    ExcludeConstraint: "exclusion constraint",
+}
 _ELSEWHERE = """\
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -140,12 +148,13 @@ class _Maker:
         for each in self._metadata:
             yield from getattr(each, "_sequences", {}).values()
 
-    def _names(self, table: Table) -> Iterator[str]:
-        """Yield the names that the models, or their naming convention, give to constraints and indexes."""
+    def _names(self, table: Table) -> Iterator[tuple[str, str]]:
+        """Yield the kinds and names that the models, or their convention, give to constraints and indexes."""
         preparer: Any = self._connection.dialect.identifier_preparer
         for constraint in table.constraints:
             name = None if constraint.name is None else preparer.format_constraint(constraint)
+            kind = next((kind for known, kind in _KINDS.items() if isinstance(constraint, known)), "")
             if name:
-                yield split_name(name)[-1]
+                yield kind, split_name(name)[-1]
         for index in table.indexes:
-            yield split_name(preparer.format_index(index))[-1]
+            yield "index", split_name(preparer.format_index(index))[-1]

@@ -639,5 +639,19 @@ EQUIVALENT = (
         ', Column("n", Integer, sa.Computed("id * 2", persisted=True))',
         None,
     ),
-    _of_table("unused sequence", "", "", None),
+    _of_table(
+        "UNIQUE on the columns of the primary key",
+        ", CONSTRAINT uq_t UNIQUE (id)",
+        ', sa.UniqueConstraint("id", name="uq_t")',
+        None,
+    ),
+    _of_table("UNIQUE that the primary key is", "", ', sa.UniqueConstraint("id", name="uq_t")', None),
+    Kind(
+        "foreign key that the models declare twice",
+        _OTHER + _table(", o_id integer CONSTRAINT fk_o REFERENCES o", "")[0],
+        _MO
+        + _table(
+            "", ', Column("o_id", sa.ForeignKey("o.id")), sa.ForeignKeyConstraint(["o_id"], ["o.id"], name="fk_o")'
+        )[1],
+    ),
 )

@@ -221,6 +221,21 @@ def test_schema_of_a_tenant(project, schemas: str) -> None:
     assert [change.name for change in finding.changes] == [*others, "tenant.t.n"]
 
 
+def test_migrations_that_change_the_models_in_memory_change_nothing(project) -> None:
+    """As MLflow's do: the models are taken as they were before any has run."""
+    source = (
+        'import sqlalchemy as sa\nmetadata = sa.MetaData()\nt = sa.Table("t", metadata, sa.Column("n", sa.Integer))\n'
+    )
+    project.write("models_of_mine.py", source)
+    project.edit(
+        "migrations/env.py", "target_metadata = None", "from models_of_mine import metadata as target_metadata"
+    )
+    change = "from models_of_mine import t\nt.append_column(sa.Column('m', sa.Integer))"
+    project.revision("a1", None, f"op.execute('CREATE TABLE t (n integer)')\n{change}")
+    with open_gauntlet(project) as gauntlet:
+        assert gauntlet.up_to_date() == ()
+
+
 def test_models_of_env_py_are_taken_and_needed(users) -> None:
     """target_metadata is enough; without it the message says what to do; a broken head is told instead."""
     with open_gauntlet(users) as gauntlet, pytest.raises(GauntletError, match="No models to compare"):
