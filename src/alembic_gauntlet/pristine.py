@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import MetaData
+from sqlalchemy import CheckConstraint, MetaData, Table
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ def sequence(metadata: MetaData | Sequence[MetaData] | None) -> list[MetaData]:
 
 def _copy(metadata: MetaData) -> MetaData | None:
     try:
-        return copy.deepcopy(metadata)
+        made = copy.deepcopy(metadata)
     except Exception:  # types and defaults may hold whatever the user likes
         return None
+    for table in made.tables.values():
+        _drop_doubles(table)
+    return made
+
+
+def _drop_doubles(table: Table) -> None:
+    """Drop a named CHECK that is there twice: a version file that is loaded may have added those of its own table."""
+    seen = set()
+    for constraint in list(table.constraints):
+        if isinstance(constraint, CheckConstraint) and constraint.name is not None:
+            key = str(constraint.name), str(constraint.sqltext)
+            if key in seen:
+                table.constraints.discard(constraint)
+            seen.add(key)

@@ -222,18 +222,26 @@ def test_schema_of_a_tenant(project, schemas: str) -> None:
 
 
 def test_migrations_that_change_the_models_in_memory_change_nothing(project) -> None:
-    """As MLflow's do: the models are taken as they were before any has run."""
-    source = (
-        'import sqlalchemy as sa\nmetadata = sa.MetaData()\nt = sa.Table("t", metadata, sa.Column("n", sa.Integer))\n'
-    )
+    """As MLflow's do, when they run and when they are loaded: the models are taken as they were before."""
+    source = """\
+import sqlalchemy as sa
+metadata = sa.MetaData()
+t = sa.Table("t", metadata, sa.Column("n", sa.Integer), sa.CheckConstraint("n > 0", name="chk"))
+"""
     project.write("models_of_mine.py", source)
     project.edit(
         "migrations/env.py", "target_metadata = None", "from models_of_mine import metadata as target_metadata"
     )
-    change = "from models_of_mine import t\nt.append_column(sa.Column('m', sa.Integer))"
-    project.revision("a1", None, f"op.execute('CREATE TABLE t (n integer)')\n{change}")
+    change = "t.append_column(sa.Column('m', sa.Integer))"
+    file = project.revision(
+        "a1", None, f"op.execute('CREATE TABLE t (n integer CONSTRAINT chk CHECK (n > 0))')\n{change}"
+    )
+    loaded = "from models_of_mine import t\nt.append_constraint(sa.CheckConstraint('n > 0', name='chk'))\n"
+    file.write_text(file.read_text().replace("revision = ", f"{loaded}\nrevision = ", 1))
+    notes: list[str] = []
     with open_gauntlet(project) as gauntlet:
-        assert gauntlet.up_to_date() == ()
+        assert gauntlet.up_to_date(note=notes.append) == ()
+    assert notes == []
 
 
 def test_models_of_env_py_are_taken_and_needed(users) -> None:
