@@ -47,11 +47,10 @@ def _copy(metadata: MetaData) -> MetaData | None:
 
 
 def _drop_doubles(table: Table) -> None:
-    """Drop a named CHECK that is there twice: a version file that is loaded may have added those of its own table."""
+    """Keep the first CHECK of each name: a version file that is loaded may have added those of its own table."""
     seen = set()
-    for constraint in list(table.constraints):
+    for constraint in sorted(table.constraints, key=lambda each: each._creation_order):
         if isinstance(constraint, CheckConstraint) and constraint.name is not None:
-            key = str(constraint.name), str(constraint.sqltext)
-            if key in seen:
+            if str(constraint.name) in seen:
                 table.constraints.discard(constraint)
-            seen.add(key)
+            seen.add(str(constraint.name))

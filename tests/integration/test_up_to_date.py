@@ -236,7 +236,7 @@ t = sa.Table("t", metadata, sa.Column("n", sa.Integer), sa.CheckConstraint("n > 
     file = project.revision(
         "a1", None, f"op.execute('CREATE TABLE t (n integer CONSTRAINT chk CHECK (n > 0))')\n{change}"
     )
-    loaded = "from models_of_mine import t\nt.append_constraint(sa.CheckConstraint('n > 0', name='chk'))\n"
+    loaded = "from models_of_mine import t\nt.append_constraint(sa.CheckConstraint('n > 1', name='chk'))\n"
     file.write_text(file.read_text().replace("revision = ", f"{loaded}\nrevision = ", 1))
     notes: list[str] = []
     with open_gauntlet(project) as gauntlet:
