@@ -29,6 +29,13 @@ UNION ALL SELECT 'temporary object ' || relname, 'there', 'not there' FROM pg_cl
 UNION ALL SELECT concat_ws(' ', 'advisory lock', classid, objid), 'held', 'not held' FROM pg_locks
     WHERE locktype = 'advisory' AND pid = pg_backend_pid()"""
 
+_LOCKED = """\
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind IN ('r', 'p')
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'"""
+
 
 @dataclass
 class Watch:
@@ -36,10 +43,14 @@ class Watch:
 
     Attributes:
         each: look after each revision, which takes its time; else after the last, and leave open which it was.
+        locks: look which tables are locked after the last, too.
+        locked: these: what the command has read or written; none where its transaction is over by then.
     """
 
     each: bool = False
     found: list[Leftover] = field(default_factory=list)
+    locks: bool = False
+    locked: frozenset[str] = frozenset()
 
     def over(self, steps: Iterable[Any], context: MigrationContext) -> Iterator[Any]:
         """Yield the steps; compare the session before and after."""
@@ -51,6 +62,8 @@ class Watch:
                 before = self._compare(last, before, context)
         if last is not None and not self.each:
             self._compare(last, before, context)
+        if last is not None and self.locks:
+            self.locked = frozenset(name for (name,) in _rows(context, _LOCKED))
 
     def _compare(self, revision: str, before: _Session, context: MigrationContext) -> _Session:
         after = _session(context)
@@ -63,10 +76,14 @@ class Watch:
 
 def _session(context: MigrationContext) -> _Session:
     """Return what would change the next revision, by name: its value, and the value without it."""
+    return {name: (value, reset) for name, value, reset in _rows(context, _SESSION)}
+
+
+def _rows(context: MigrationContext, statement: str) -> list[Any]:
     connection = context.connection
     assert connection is not None
     began_before = connection.in_transaction()
-    found = {name: (value, reset) for name, value, reset in connection.exec_driver_sql(_SESSION)}
+    found = list(connection.exec_driver_sql(statement))
     if not began_before and connection.in_transaction():
         connection.rollback()
     return found

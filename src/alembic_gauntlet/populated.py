@@ -22,16 +22,16 @@ from alembic_gauntlet.machine import Walker, WalkMachine, minimised, nearest, sh
 from alembic_gauntlet.path import Action, Insert, Path, Value, commands
 from alembic_gauntlet.sowing import Sower
 from alembic_gauntlet.tables import Table
-from alembic_gauntlet.walk import Observation
+from alembic_gauntlet.walk import Explorer, Observation
 
 _ROUNDS = 4
 """So many faults are looked for in one function of a revision: each hides the next."""
 
-_BYSTANDERS = 40
+_BYSTANDERS = 12
 """So many tables that a command does not touch get a row, for what it does to their rows."""
 
-_WELL_STOCKED = 12
-"""So many of them get several rows."""
+_UNKNOWN = 40
+"""So many, where it is not known which tables it reads and writes."""
 
 _PLACES = (1, 2, 3, -1, -2)
 """Which samples a table gets besides the plainest ones: see `Sower.plant`."""
@@ -103,26 +103,31 @@ def _way(walker: Walker, state: State) -> Path | None:
 
 
 def _sow(walker: Walker, sower: Sower, way: Path, revision: str) -> list[Finding]:
-    up = Command("upgrade", revision)
-    if not walker.explorer.may_take(walker.explorer.state(way), up):
+    explorer, up = walker.explorer, Command("upgrade", revision)
+    if not explorer.may_take(explorer.state(way), up):
         return []
-    walker.explorer.save(way)
-    found, path = _sown(walker, sower, way, up)
-    if path is None:
+    top = explorer.graph.after(explorer.state(way), up)
+    down = explorer.graph.one_step_downgrade(revision, top)
+    back = [down] if down is not None and explorer.may_take(top, down) else []
+    explorer.save(way)
+    found, path = _sown(walker, sower, way, up, *back)
+    if path is None or not back:
         return found
-    down = walker.explorer.graph.one_step_downgrade(revision, walker.explorer.state(path))
-    if down is None or not walker.explorer.may_take(walker.explorer.state(path), down):
-        return found
-    more, _ = _sown(walker.knowing(found), sower, path, down)
+    more, _ = _sown(walker.knowing(found), sower, path, *back)
     return [*found, *more]
 
 
-def _sown(walker: Walker, sower: Sower, path: Path, command: Command) -> tuple[list[Finding], Path | None]:
-    """Take a command on rows that aim at it; return the faults, and the path past it, less what fails."""
+def _sown(
+    walker: Walker, sower: Sower, path: Path, command: Command, *coming: Command
+) -> tuple[list[Finding], Path | None]:
+    """Take a command on rows that aim at it; return the faults, and the path past it, less what fails.
+
+    `coming`: what is going to be taken after it, on the same rows.
+    """
     found: list[Finding] = []
     spared: frozenset[str] = frozenset()
     for _ in range(_ROUNDS):
-        sown = _populated(_sparing(sower, spared), path, command)
+        sown = _populated(_sparing(sower, spared), path, command, coming)
         seen = walker.explorer.observe((*sown, command))
         new = [_simplest(walker, each) for each in walker.findings((*sown, command))]
         walker = walker.knowing(new)
@@ -141,11 +146,12 @@ def _sparing(sower: Sower, spared: Iterable[str]) -> Sower:
     return replace(sower, ignore=(*sower.ignore, *spared))
 
 
-def _populated(sower: Sower, path: Path, command: Command) -> Path:
+def _populated(sower: Sower, path: Path, command: Command, coming: Sequence[Command]) -> Path:
     """Return the path with rows in the tables that a command touches, and one row in others."""
     tables = sower.tables(path)
     before, after = _tables_around(sower, path, command)
     changed = [name for name in touched(before, after) if name in tables]
+    used = sorted(_used(sower.explorer, commands(path), (command, *coming)))
     for name in changed:
         for place in (0, 0):
             path = sower.plant(path, tables[name], place)
@@ -155,11 +161,27 @@ def _populated(sower: Sower, path: Path, command: Command) -> Path:
     for name in changed:
         for place in _PLACES:
             path = sower.plant(path, tables[name], place)
-    bystanders = [name for name in tables if name not in changed]
-    for place, name in enumerate(bystanders[:_BYSTANDERS]):
-        for sample in (0, *_PLACES) if place < _WELL_STOCKED else (0,):
+    for name in (name for name in used if name in tables and name not in changed):
+        for sample in (0, *_PLACES):
             path = sower.plant(path, tables[name], sample)
+    rest = [table for name, table in tables.items() if name not in changed and name not in used]
+    # Rows that refer to what is deleted go with it.
+    rest.sort(key=lambda table: not any(foreign.table in used for foreign in table.foreign_keys))
+    for table in rest[: _BYSTANDERS if used else _UNKNOWN]:
+        path = sower.plant(path, table, 0)
     return path
+
+
+def _used(explorer: Explorer, path: Path, coming: Sequence[Command]) -> set[str]:
+    """Return the tables that commands read or write behind a path without rows, as their locks tell."""
+    used: set[str] = set()
+    for command in coming:
+        path = (*path, command)
+        seen = explorer.observe(path)
+        used |= seen.locked
+        if seen.error is not None:
+            break
+    return used
 
 
 def _tables_around(sower: Sower, path: Path, command: Command) -> tuple[Sequence[Table], Sequence[Table]]:

@@ -56,6 +56,7 @@ class Observation:
         astray: the path has passed a state that no fresh upgrade leads to, so that nothing judges what comes after.
         fate: what the command has made of the rows of the path; `row_guilty`: the revision that has done it;
             `row_location`: where the function of it begins that has.
+        locked: of walks with rows, the tables that the command has read or written; none where that is not known.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Observation:
     fate: Fate = field(default_factory=Fate)
     row_guilty: str | None = None
     row_location: Location | None = None
+    locked: frozenset[str] = frozenset()
 
     @property
     def is_clean(self) -> bool:
@@ -308,7 +310,7 @@ class Explorer:
         return self._same[seen.path]
 
     def _observed(self, place: Place, path: Path, before: State) -> Observation:
-        command, last, watch = path[-1], self._last_command(path[:-1]), Watch()
+        command, last, watch = path[-1], self._last_command(path[:-1]), Watch(locks=self._populated)
         assert isinstance(command, Command)
         after = self.graph.after(before, command)
         outcome, fate = self._places.run(place, command, watch)
@@ -345,6 +347,7 @@ class Explorer:
             fate=fate,
             row_guilty=culprit,
             row_location=self._runner.location(culprit, fate.by or command.verb) if culprit else None,
+            locked=watch.locked,
         )
 
     def _leftovers(self, path: Path, outcome: Outcome, watch: Watch) -> tuple[Leftover, ...]:
