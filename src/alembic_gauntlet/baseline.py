@@ -7,6 +7,7 @@ what: only that test can tell that a fault is mended. What is known of one test 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ class Fault:
     Attributes:
         invariant: its id.
         revision: the guilty revision; `-` where none is known.
-        function: `upgrade()` or `downgrade()`; empty where no revision is guilty.
+        function: `upgrade()`, `downgrade()`, or one of the same file that they call; empty where no revision is guilty.
         object: the kind and name of the object; empty where it is about the command itself.
     """
 
@@ -205,10 +206,10 @@ def _parse_line(text: str, place: str) -> Fault:
     invariant, _, rest = text.partition("  ")
     who, _, what = rest.strip().partition("  ")
     revision, _, function = who.partition(" ")
-    if not revision or function not in ("", "upgrade()", "downgrade()"):
+    if not revision or not re.fullmatch(r"(\w+\(\))?", function):
         raise GauntletError(
             f"{place}: cannot read {text!r}.\n"
-            "A line is an invariant, a revision with upgrade() or downgrade() (or -), and an object, with two spaces\n"
+            "A line is an invariant, a revision with its function (or -), and an object, with two spaces\n"
             "between them: path-independence  a1 downgrade()  enum type public.status"
         )
     return Fault(invariant, revision, function, _one_line(what))

@@ -157,7 +157,7 @@ def test_all_invariants_of_the_fixed_tests_have_lines(project) -> None:
     ("text", "message"),
     [
         ("path-independence a1 enum type\n", "*known.txt:1: cannot read*"),
-        ("# a comment\n\nup-to-date  a1 sideways()  table t\n", "*known.txt:3: cannot read*"),
+        ("# a comment\n\nup-to-date  a1 down grade()  table t\n", "*known.txt:3: cannot read*"),
         ("\0\xff", "*known.txt*cannot*"),
     ],
 )
@@ -167,6 +167,17 @@ def test_unreadable_line_is_refused_before_anything_runs(faulty, text, message) 
     result = faulty.pytest(*FIXED)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+def test_fault_in_a_function_of_the_migration_is_known(project) -> None:
+    """What the first run writes of it, the second one reads."""
+    file = project.revision("a1", None, "pass", "helper()")
+    file.write_text(file.read_text() + "\n\ndef helper():\n    op.drop_table('never_there')\n")
+    project.test_class()
+    options = ("-k", "stairway", "--gauntlet-baseline", "known.txt")
+    project.pytest(*options).assert_outcomes(failed=1, deselected=7)
+    assert "command-succeeds  a1 helper()" in (project.path / "known.txt").read_text()
+    project.pytest(*options).assert_outcomes(passed=1, deselected=7)
 
 
 def test_file_that_cannot_be_written_is_named(faulty) -> None:
