@@ -180,6 +180,8 @@ def test_tables_that_postgresql_cannot_make_are_left_to_alembic(users) -> None:
         assert "extra_one.n" in {each.name for each in finding.changes}
         assert [note for note in notes if "table public.extra_one: ProgrammingError: there is no unique" in note]
         sa.Table("two", metadata, sa.Column("n", sa.Enum("a", "b")))
+        if sa.__version__ < "2":
+            pytest.skip("with SQLAlchemy 1.4 Alembic compares a type without a name")
         drift, unseen = gauntlet.up_to_date(metadata)
     assert "public.users.old" in {each.name for each in drift.changes}
     assert "PostgreSQL Enum type requires a name" in unseen.message
