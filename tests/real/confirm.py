@@ -238,6 +238,7 @@ def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dic
     places = [place for place, (verb, _) in enumerate(path) if verb == "insert"] or [-1]
     named = (each.split()[2] for verb, each in path if verb == "insert")
     tables = [each for each in dict.fromkeys(named) if each in failure["message"]]
+    began = lab.run(path[: places[0] + 1]).heads
     inserted = lab.run(path[: places[-1] + 1])
     if not inserted.passed:
         return False, "a row is refused"
@@ -245,7 +246,7 @@ def _changes_rows(lab: Laboratory, path: Sequence[tuple[str, str]], failure: dic
     ended = lab.run(path)
     if not ended.passed:
         return False, "a command fails"
-    if failure["invariant"] == "row-round-trip" and ended.heads != lab.run(path[: places[0] + 1]).heads:
+    if failure["invariant"] == "row-round-trip" and ended.heads != began:
         return False, "it does not end where the rows were inserted"
     after = {table: lab.table(table) for table in tables}
     changed = [f"{table}: {before[table]} became {after[table]}" for table in tables if before[table] != after[table]]
