@@ -223,6 +223,18 @@ def test_schema_of_a_tenant(project, schemas: str) -> None:
     assert [change.name for change in finding.changes] == [*others, "tenant.t.n"]
 
 
+def test_version_table_in_a_schema_of_its_own_is_no_difference(users) -> None:
+    """Nor is the schema that is prepared for it."""
+    users.edit(
+        "migrations/env.py",
+        "connection=connection, target_metadata",
+        "connection=connection, include_schemas=True, version_table_schema='meta', target_metadata",
+    )
+    ignored = {"migration_diff_ignore_tables": ["extra_*"]}
+    with open_gauntlet(users, lambda connection: connection.execute("CREATE SCHEMA meta"), **ignored) as gauntlet:
+        assert gauntlet.up_to_date(models()) == ()
+
+
 def test_migrations_that_change_the_models_in_memory_change_nothing(project) -> None:
     """As MLflow's do, when they run and when they are loaded: the models are taken as they were before."""
     source = """\
