@@ -144,7 +144,7 @@ def test_all_invariants_of_the_fixed_tests_have_lines(project) -> None:
         "command-succeeds  a1 downgrade()",
         "naming-conventions  -  check constraint odd on public.t",
         "single-head  -  a1, b1",
-        "up-to-date  -  table t",
+        "up-to-date  -  table public.t",
     }
     project.pytest(*FIXED).assert_outcomes(passed=5)
     project.revision("c1", None)
