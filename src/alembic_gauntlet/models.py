@@ -74,11 +74,15 @@ class _Maker:
         types = {self._name(each): each for table in tables.values() for each in self._types(table)}
         sequences = {self._name(each) for each in self._sequences()}
         self._clear(tables, types, sequences)
-        for each in types.values():
-            each.create(self._connection, checkfirst=True)
+        # Where one cannot be made, the tables that need it say so.
+        made = {
+            name
+            for name, each in types.items()
+            if self._tried(partial(each.create, self._connection, checkfirst=True)) is None
+        }
         unmade = self._create(tables)
         names = {name: frozenset(self._names(table)) for name, table in tables.items() if name not in unmade}
-        return Declared(frozenset(names), names, frozenset({*types, *sequences}), elsewhere, unmade)
+        return Declared(frozenset(names), names, frozenset(made | sequences), elsewhere, unmade)
 
     def _create(self, tables: Mapping[str, Table]) -> dict[str, str]:
         """Create all tables; where that fails, each by itself. Return those that cannot be made, and why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import core, settings
-from sqlalchemy import ForeignKey, MetaData, create_engine
+from sqlalchemy import Connection, ForeignKey, MetaData, create_engine
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from alembic_gauntlet.database import Server
 from alembic_gauntlet.findings import Finding
@@ -203,6 +205,8 @@ class Laboratory:
             try:
                 # env.py does not ask for other schemas, so Alembic does not look at them.
                 models.reflect(engine, resolve_fks=False)
+                with engine.connect() as connection:
+                    _complete(models, connection)
             finally:
                 engine.dispose()
         models.remove(models.tables["alembic_version"])
@@ -213,6 +217,28 @@ class Laboratory:
             if column.server_default is not None and "nextval(" in str(getattr(column.server_default, "arg", "")):
                 column.server_default = None
         return models
+
+
+def _complete(models: MetaData, connection: Connection) -> None:
+    """Add what reflection leaves out: how tables are partitioned, and exclusion constraints; domains once collated."""
+    for (child,) in connection.exec_driver_sql("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"):
+        if child in models.tables:
+            models.remove(models.tables[child])
+    partitioned = "SELECT relname, pg_get_partkeydef(oid) FROM pg_class WHERE relkind = 'p'"
+    for name, key in connection.exec_driver_sql(partitioned):
+        if name in models.tables:
+            models.tables[name].dialect_options["postgresql"]["partition_by"] = key
+    exclusions = """
+        SELECT c.relname, k.conname, m.amname, pg_get_constraintdef(k.oid) FROM pg_constraint k
+        JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class i ON i.oid = k.conindid JOIN pg_am m ON m.oid = i.relam
+        WHERE k.contype = 'x'"""
+    for table, name, method, definition in connection.exec_driver_sql(exclusions):
+        column, operator = re.findall(r"\((\w+) WITH (\S+)\)", definition)[0]
+        if table in models.tables:
+            models.tables[table].append_constraint(ExcludeConstraint((column, operator), name=name, using=method))
+    for column in (column for table in models.tables.values() for column in table.columns):
+        if hasattr(column.type, "data_type"):  # a domain
+            column.type.collation = column.type.data_type.collation = None
 
 
 def _foreign_keys(models: MetaData) -> Iterator[ForeignKey]:
