@@ -17,6 +17,7 @@ from alembic_gauntlet.path import commands, has_rows, written
 
 VERSION = 1
 _SHOWN_CHANGES = 8
+_SHOWN_DRIFT = 24
 _SHOWN_COMMANDS = 6
 _WIDTH = 120
 _LINES = 45
@@ -98,7 +99,8 @@ def _where(finding: Finding, root: Path) -> str:
 
 def _changes(finding: Finding) -> list[str]:
     changes = condense(finding.changes)
-    texts = [f"    {_SIGNS[change.change]} {_told(change, finding)}" for change in changes[:_SHOWN_CHANGES]]
+    most = _SHOWN_DRIFT if finding.invariant == "up-to-date" else _SHOWN_CHANGES
+    texts = [f"    {_SIGNS[change.change]} {_told(change, finding)}" for change in changes[:most]]
     column = max((len(text) for text in texts if len(text) <= _WIDTH // 2), default=0) + 4
     lines = []
     for change, text in zip(changes, texts, strict=False):
@@ -107,8 +109,8 @@ def _changes(finding: Finding) -> list[str]:
             lines += [text, f"        {blame}"]
         else:
             lines.append(f"{text:<{column}}{blame}".rstrip())
-    if len(changes) > _SHOWN_CHANGES:
-        lines.append(f"    ... and {len(changes) - _SHOWN_CHANGES} more")
+    if len(changes) > most:
+        lines.append(f"    ... and {len(changes) - most} more: --gauntlet-report FILE.json writes them all")
     return lines
 
 
