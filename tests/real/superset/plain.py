@@ -36,5 +36,7 @@ def prepare():
     from flask_appbuilder.security.sqla.models import User
     from superset import db
 
-    tables = [table for table in User.metadata.sorted_tables if table.name.startswith("ab_")]
-    User.metadata.create_all(db.engine, tables)
+    # Not by create_all, which would make the enum types of all models.
+    for table in User.metadata.sorted_tables:
+        if table.name.startswith("ab_"):
+            table.create(db.engine, checkfirst=True)
