@@ -52,7 +52,8 @@ def create(runner: Runner, sandbox: Sandbox, metadata: Sequence[MetaData]) -> De
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(getattr(error, 'orig', None) or error).strip().partition(chr(10))[0]}"
+    first, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first}"
 
 
 class _Maker:
@@ -63,9 +64,7 @@ class _Maker:
         self._metadata = metadata
         self._translate: Mapping[Any, Any] = connection.get_execution_options().get("schema_translate_map") or {}
         self._default = str(self._run("SELECT current_schema()").scalar() or "public")
-        self._tables = {
-            self._name(table): table for each in metadata for table in each.tables.values()
-        }  # fmt: skip
+        self._tables = {self._name(table): table for each in metadata for table in each.tables.values()}
 
     def make(self) -> Declared:
         present = {name for (name,) in self._run(_ELSEWHERE)}

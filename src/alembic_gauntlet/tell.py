@@ -109,7 +109,7 @@ def tell_drift(drift: Drift) -> Finding:
         ]
         lines += ["    ..."] if len(code) > _CODE_LINES else []
     else:
-        lines.append("Alembic itself sees none of this: write the migration by hand; or mend the models.")
+        lines.append("Alembic writes no migration for this: write it by hand; or mend the models.")
     return Finding("up-to-date", "\n".join(lines), changes=drift.changes)
 
 
