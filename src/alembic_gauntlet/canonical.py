@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from alembic_gauntlet import catalog
 from alembic_gauntlet.blame import explain
+from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.database import Sandbox, Server
 from alembic_gauntlet.diff import diff
 from alembic_gauntlet.errors import GauntletError
@@ -25,6 +25,7 @@ from alembic_gauntlet.pristine import Pristine
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
 from alembic_gauntlet.settings import Settings
+from alembic_gauntlet.statements import VersionTable
 from alembic_gauntlet.tables import Table, reflect
 
 _TEMPLATES = 8
@@ -81,7 +82,7 @@ class Canonical:
         self._templates: OrderedDict[State, Sandbox] = OrderedDict()
         self._touched: dict[str, frozenset[Key]] = {}
         self._base: Sandbox | None = None
-        self._version_table: catalog.VersionTable | None = None
+        self._version_table: VersionTable | None = None
 
     @property
     def graph(self) -> Graph:
@@ -114,12 +115,14 @@ class Canonical:
             raise
         self.options = options
         name, schema = options.get("version_table") or "alembic_version", options.get("version_table_schema")
-        self._version_table = catalog.VersionTable(name, schema)
+        self._version_table = VersionTable(name, schema)
         return sandbox
 
     def read(self, sandbox: Sandbox) -> Schema:
         """Read the schema of a sandbox, less the version table and the tables that the settings leave out."""
-        schema = catalog.read(sandbox.connection, version_table=self._version_table)
+        if sandbox.reader is None:
+            sandbox.reader = Reader(self._version_table)
+        schema = sandbox.reader.read(sandbox.connection)
         return schema.without_tables(self._settings.migration_diff_ignore_tables)
 
     def schema(self, state: State) -> Schema:

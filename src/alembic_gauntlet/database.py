@@ -21,6 +21,8 @@ from psycopg import sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend
+from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.errors import GauntletError
 
 _SANDBOX_NAME = re.compile(r"gauntlet_([0-9a-f]{16})_[0-9]+")
@@ -93,6 +95,8 @@ class Server:
             del self._sandboxes[sandbox.name]
             raise GauntletError(_NO_CREATEDB.format(role=self.url.username, server=describe(self.url))) from error
         self._apply(sandbox, template, settings or {})
+        if template is not None and template.reader is not None:
+            sandbox.reader = template.reader.copy()
         return sandbox
 
     def _create_statement(self, sandbox: Sandbox, template: Sandbox | None) -> sql.Composed:
@@ -183,6 +187,8 @@ class Sandbox:
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
+        self.backend = Backend()
+        self.reader: Reader | None = None
         self._connection: psycopg.Connection[Any] | None = None
 
     @property
@@ -201,7 +207,8 @@ class Sandbox:
         return self.server.create(self)
 
     def close(self) -> None:
-        """Close our own connection."""
+        """Close our own connection, and the backend that is kept for commands."""
+        self.backend.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -280,9 +287,6 @@ def _cannot_connect(url: URL, error: psycopg.Error) -> str:
     )
 
 
-_LIBPQ_KEYWORDS = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
-
-
 def _libpq_parameters(url: URL) -> dict[str, str]:
     """Translate a URL for any driver into the parameters of libpq, which psycopg takes."""
     found: dict[str, str | None] = {
@@ -300,7 +304,7 @@ def _libpq_query(url: URL) -> dict[str, str]:
     if "unix_sock" in query:  # pg8000's
         directory, _, port = query["unix_sock"].rpartition("/.s.PGSQL.")
         query.update(host=directory, port=port)
-    return {key: value for key, value in query.items() if key in _LIBPQ_KEYWORDS}
+    return {key: value for key, value in query.items() if key in LIBPQ_KEYWORDS}
 
 
 def _for_driver(url: URL, drivername: str) -> URL:

@@ -72,6 +72,7 @@ def diff(before: Schema, after: Schema) -> tuple[Change, ...]:
     """Every object that differs, by kind as in `KIND_ORDER`, then by name."""
     if before == after:
         return ()
+    before, after = before.unlike(after), after.unlike(before)
     found = [_change(key, before.get(key), after.get(key)) for key in before.keys() | after.keys()]
     return tuple(sorted((each for each in found if each is not None), key=_position))
 

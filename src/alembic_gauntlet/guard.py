@@ -79,12 +79,12 @@ class Guard:
         self.refusal = GuardError(database)
         raise self.refusal
 
-    def on_do_connect(self, dialect: Dialect, record: Any, cargs: Any, cparams: dict[str, Any]) -> None:
-        """Refuse to connect elsewhere, before the server there even notices."""
+    def on_do_connect(self, dialect: Dialect, record: Any, cargs: Any, cparams: dict[str, Any]) -> Any:
+        """Refuse to connect elsewhere, before the server there even notices; return a connection where one is kept."""
         if dialect.name != "postgresql":
             if not _is_throw_away(dialect, cargs):
                 self._refuse(_describe_parameters(dialect, cargs, cparams))
-            return
+            return None
         if dialect.is_async and _is_outside_greenlets():
             # SQLAlchemy would say so too, but only after it has made a coroutine that nobody awaits.
             raise MissingGreenlet(f"the driver {dialect.driver} works in an async env.py only")
@@ -93,10 +93,15 @@ class Guard:
         if self._sandbox.server.owns(name):
             # An engine that the application made when it was first imported still names an earlier sandbox.
             cparams[key] = self._sandbox.name
-            if record is not None:
-                record.info[_NAMED] = self
+            # What other listeners do to the parameters comes after this one.
+            if sum(1 for _ in dialect.dispatch.do_connect) == 1:
+                if record is not None:
+                    record.info[_NAMED] = self
+                if dialect.driver == "psycopg" and not dialect.is_async and not cargs:
+                    return self._sandbox.backend.connection(cparams)
         elif name is not None or not _has_dsn(cargs, cparams):
             self._refuse(_describe_parameters(dialect, cargs, cparams))
+        return None
 
     def on_connect(self, dbapi_connection: Any, record: Any) -> None:
         """Mark a new connection as one of this command, once it is known to be on the sandbox.

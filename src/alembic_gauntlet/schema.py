@@ -1,6 +1,6 @@
 """What a schema is: frozen values by key (kind, qualified name). No I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,18 +30,70 @@ class SchemaObject(NamedTuple):
         return self.kind, self.name
 
 
+_OF_TABLES = frozenset({
+    "table", "foreign table", "column", "column default", "primary key", "unique constraint", "foreign key",
+    "check constraint", "exclusion constraint", "not-null constraint", "index",
+})  # fmt: skip
+_ALONE = frozenset({"enum type", "sequence"})
+PartKey = tuple[str, str | None]
+
+
+def part_of(row: SchemaObject | Row) -> PartKey:
+    """The part of a schema that an object stands in: that of its table, its own, or that of its kind."""
+    kind = row[0]
+    if kind in _OF_TABLES:
+        return "table", row[3]
+    return (kind, row[1]) if kind in _ALONE else (kind, None)
+
+
+class Part(dict[Key, SchemaObject | Row]):
+    """Objects that are read, compared and kept together. Never changed once it is made."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = hash(frozenset(self.values()))
+            return self._hash
+
+
 class Schema(Mapping[Key, SchemaObject]):
     """The objects of one database at one moment, by (kind, name). Immutable; the order of objects is no part of it.
 
     Rows are held as they came from the database and become objects when looked at: most never are, since most
-    schemas are only compared as a whole.
+    schemas are only compared as a whole. They are held in parts, which schemas of the same history share.
     """
 
-    __slots__ = ("_hash", "_objects")
+    __slots__ = ("_flat", "_hash", "parts")
 
     def __init__(self, objects: Iterable[SchemaObject | Row] = ()) -> None:
-        self._objects: dict[Key, SchemaObject | Row] = {(each[0], each[1]): each for each in objects}
+        parts: dict[PartKey, Part] = {}
+        for each in objects:
+            parts.setdefault(part_of(each), Part())[each[0], each[1]] = each
+        self._set(parts)
+
+    @classmethod
+    def of_parts(cls, parts: dict[PartKey, Part]) -> "Schema":
+        """The schema of these parts, none of them empty; the dictionary is its own from now on."""
+        made = cls.__new__(cls)
+        made._set(parts)
+        return made
+
+    def _set(self, parts: dict[PartKey, Part]) -> None:
+        self.parts = parts
+        self._flat: Part | None = None
         self._hash: int | None = None
+
+    @property
+    def _objects(self) -> Part:
+        if self._flat is None:
+            self._flat = Part()
+            for part in self.parts.values():
+                self._flat.update(part)
+        return self._flat
 
     def __getitem__(self, key: Key) -> SchemaObject:
         return SchemaObject._make(self._objects[key])
@@ -50,19 +102,26 @@ class Schema(Mapping[Key, SchemaObject]):
         return iter(self._objects)
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return sum(map(len, self.parts.values()))
 
     def sharing(self, other: "Schema") -> "Schema":
         """Return an equal schema that takes from `other` what is equal there: many alike are kept in little space."""
-        rows = other._objects
-        return Schema(rows[key] if rows.get(key) == row else row for key, row in self._objects.items())
+        theirs = other.parts
+        return Schema.of_parts(
+            {key: theirs[key] if theirs.get(key) == part else part for key, part in self.parts.items()}
+        )
+
+    def unlike(self, other: "Schema") -> "Schema":
+        """The schema less what it shares with another, by parts: what differs is in what remains."""
+        theirs = other.parts
+        return Schema.of_parts({key: part for key, part in self.parts.items() if theirs.get(key) != part})
 
     def __eq__(self, other: object) -> bool:
-        return self._objects == other._objects if isinstance(other, Schema) else NotImplemented
+        return self.parts == other.parts if isinstance(other, Schema) else NotImplemented
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash(frozenset(self._objects.values()))
+            self._hash = hash(frozenset(self.parts.values()))
         return self._hash
 
     def __repr__(self) -> str:
@@ -70,20 +129,24 @@ class Schema(Mapping[Key, SchemaObject]):
 
     def of_kind(self, *kinds: str) -> tuple[SchemaObject, ...]:
         """The objects of these kinds, in the order they were read (columns: as in the table)."""
-        return tuple(SchemaObject._make(each) for each in self._objects.values() if each[0] in kinds)
+        rows = (each for part in self.parts.values() for each in part.values())
+        return tuple(SchemaObject._make(each) for each in rows if each[0] in kinds)
 
     def without_kinds(self, kinds: Iterable[str]) -> "Schema":
         """The schema less every object of these kinds."""
         dropped = frozenset(kinds)
-        return Schema(each for each in self._objects.values() if each[0] not in dropped) if dropped else self
+        return self._where(lambda row: row[0] not in dropped) if dropped else self
 
     def without_tables(self, patterns: Sequence[str]) -> "Schema":
         """The schema less every object whose table matches a shell pattern, by bare or by qualified name."""
         if not patterns:
             return self
-        tables = {each[3] for each in self._objects.values() if each[3] is not None}
-        dropped = {table for table in tables if matches_table(table, patterns)}
-        return Schema(each for each in self._objects.values() if each[3] not in dropped)
+        tables = {each[3] for part in self.parts.values() for each in part.values()} - {None}
+        dropped = {table for table in tables if table is not None and matches_table(table, patterns)}
+        return self._where(lambda row: row[3] not in dropped)
+
+    def _where(self, keep: Callable[[SchemaObject | Row], bool]) -> "Schema":
+        return Schema(each for part in self.parts.values() for each in part.values() if keep(each))
 
 
 def matches_table(table: str, patterns: Iterable[str]) -> bool:

@@ -1,0 +1,116 @@
+"""One backend for the commands on a sandbox: each gets what a new connection gives, without paying for one.
+
+A new backend costs more than most commands: it starts with empty caches, and fills them. So the backend is kept, and
+what a command has left on it is discarded. Where that is not all that a new connection would change, a new one is made:
+custom parameters stay known to a session, and settings of the database or the role reach only new ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.adapt import AdaptersMap
+
+LIBPQ_KEYWORDS = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
+
+_WHAT_STAYS = """\
+SELECT (SELECT count(*) FROM pg_show_all_settings() WHERE category = 'Customized Options'),
+    (SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM pg_db_role_setting s WHERE s.setdatabase IN (0, d.oid)),
+    (SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM pg_event_trigger t WHERE t.evtevent = 'login'),
+    (SELECT row(rolcanlogin, rolconnlimit, rolvaliduntil)::text FROM pg_roles WHERE rolname = session_user),
+    d.datacl::text, d.datallowconn, d.datconnlimit
+FROM pg_database d WHERE d.datname = current_database()"""
+"""What a new connection would notice and `DISCARD ALL` leaves alone."""
+
+_Release = Callable[["_Lease"], None]
+
+
+class _Lease(psycopg.Connection[Any]):
+    """A connection on a kept backend: new in all that Python sees of it; closing it gives the backend back."""
+
+    def __init__(self, pgconn: pq.abc.PGconn, context: psycopg.abc.AdaptContext | None, release: _Release) -> None:
+        super().__init__(pgconn)
+        self._leased_adapters = AdaptersMap(context.adapters if context else psycopg.adapters)
+        self._release: _Release | None = release
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return self._leased_adapters
+
+    def close(self) -> None:
+        if self._release is not None:
+            release, self._release = self._release, None
+            self.pgconn = _closed()
+            release(self)
+
+
+def _closed() -> pq.abc.PGconn:
+    pgconn = pq.PGconn.connect_start(b"host=/")
+    pgconn.finish()
+    return pgconn
+
+
+class Backend:
+    """The backend of one sandbox. It serves one connection at a time."""
+
+    def __init__(self) -> None:
+        self._root: psycopg.Connection[Any] | None = None
+        self._key: Any = None
+        self._stays: Any = None
+        self._lease: _Lease | None = None
+
+    def connection(self, parameters: Mapping[str, Any]) -> psycopg.Connection[Any] | None:
+        """Return a connection; None where the parameters ask for more than libpq's, or the backend is in use.
+
+        Args:
+            parameters: what `psycopg.connect` would be given.
+
+        Raises:
+            psycopg.Error: there is no connecting.
+        """
+        context, keywords = parameters.get("context"), {k: v for k, v in parameters.items() if k != "context"}
+        if self._lease is not None or not keywords.keys() <= LIBPQ_KEYWORDS:
+            return None
+        key = (keywords, {name: value for name, value in os.environ.items() if name.startswith("PG")})
+        if self._root is None or self._root.closed or key != self._key:
+            self._connect(keywords)
+            self._key = key
+        assert self._root is not None
+        self._lease = _Lease(self._root.pgconn, context, self._take_back)
+        return self._lease
+
+    def close(self) -> None:
+        """Close the connection, whoever uses it."""
+        if self._root is not None:
+            self._root.close()
+        self._root = self._lease = None
+
+    def _connect(self, keywords: Mapping[str, Any]) -> None:
+        self.close()
+        self._root = psycopg.connect(autocommit=True, prepare_threshold=None, **keywords)
+        self._stays = self._root.execute(_WHAT_STAYS).fetchone()
+
+    def _take_back(self, lease: _Lease) -> None:
+        if lease is not self._lease:
+            return
+        self._lease = None
+        try:
+            as_new = self._discard()
+        except psycopg.Error:
+            as_new = False
+        if not as_new:
+            self.close()
+
+    def _discard(self) -> bool:
+        """Discard what the session holds; return whether it is as a new one now."""
+        root = self._root
+        if root is None or root.closed or root.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            return False
+        if root.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            root.execute("ROLLBACK")
+        root.execute("DISCARD ALL")
+        return bool(root.execute(_WHAT_STAYS).fetchone() == self._stays)
