@@ -25,6 +25,10 @@ SELECT (SELECT count(*) FROM pg_show_all_settings() WHERE category = 'Customized
     d.datacl::text, d.datallowconn, d.datconnlimit
 FROM pg_database d WHERE d.datname = current_database()"""
 """What a new connection would notice and `DISCARD ALL` leaves alone."""
+_DISCARD = f"""\
+CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
+DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; {_WHAT_STAYS}"""
+"""`DISCARD ALL`, which the manual spells out so, and a look, in one message: together they may not be sent."""
 
 _Release = Callable[["_Lease"], None]
 
@@ -112,5 +116,7 @@ class Backend:
             return False
         if root.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             root.execute("ROLLBACK")
-        root.execute("DISCARD ALL")
-        return bool(root.execute(_WHAT_STAYS).fetchone() == self._stays)
+        cursor = root.execute(_DISCARD)
+        while cursor.nextset():
+            pass
+        return bool(cursor.fetchone() == self._stays)

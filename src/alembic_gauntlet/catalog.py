@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -23,6 +23,7 @@ from alembic_gauntlet.statements import VersionTable
 
 Connection = psycopg.Connection[TupleRow]
 Oids = Collection[int]
+Query = tuple[str, Mapping[str, object] | None]
 
 _NAMED_NOWHERE = frozenset({
     "view", "materialized view", "trigger", "rule", "policy", "statistics object", "comment", "grant",
@@ -95,6 +96,7 @@ class Reader:
     def _forget(self) -> None:
         self._since: str | None = None
         self._apart = ""
+        self._present: tuple[str, ...] = ()
         self._known = [_Known() for _ in statements.ALL_OIDS]
         self._names: dict[int, PartKey] = {}
         self._parts: dict[PartKey, Part] = {}
@@ -102,7 +104,7 @@ class Reader:
     def copy(self) -> Reader:
         """Return a reader for a clone of the database, made after it was last read."""
         made = Reader(self._version_table)
-        made._since, made._apart, made._parts = self._since, self._apart, self._parts
+        made._since, made._apart, made._present, made._parts = self._since, self._apart, self._present, self._parts
         made._known = [_Known(each.owners) for each in self._known]
         made._names = dict(self._names)
         return made
@@ -115,7 +117,6 @@ class Reader:
         """
         if connection.info.transaction_status != TransactionStatus.IDLE:
             raise psycopg.ProgrammingError("a schema is read on an idle connection, outside any transaction")
-        connection.execute(statements.BEGIN)
         try:
             self._parts = self._read(connection)
         except BaseException:
@@ -127,6 +128,7 @@ class Reader:
         return Schema.of_parts(self._parts)
 
     def _read(self, connection: Connection) -> dict[PartKey, Part]:
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             return self._changed(connection)
         except _Stale:
@@ -135,20 +137,28 @@ class Reader:
 
     def _changed(self, connection: Connection) -> dict[PartKey, Part]:
         """Return the parts as they are now; those that nothing has touched are those of the last time."""
-        seen = self._survey(connection)
-        others = _parts(connection, statements.others(tuple(seen.present), _major(connection), self._version_table))
+        seen, others = self._look(connection)
         if self._since is not None and not self._is_alike(seen, others):
             raise _Stale
         touched = self._touched(seen, connection)
         kept = {key: part for key, part in self._parts.items() if key[1] is not None}
         if self._since is None or touched:
             self._read_tracked(connection, kept, touched)
-        self._since, self._apart = seen.now, seen.apart
+        self._since, self._apart, self._present = seen.now, seen.apart, tuple(seen.present)
         return kept | others
 
-    def _survey(self, connection: Connection) -> _Survey:
-        found = connection.execute(statements.survey(), {"since": self._since}, prepare=True)
-        return _Survey._make(found.fetchall()[0])
+    def _look(self, connection: Connection) -> tuple[_Survey, dict[PartKey, Part]]:
+        """Return what a survey says, and what is read as a whole: in one go, where that is of the same kinds again."""
+        survey = (statements.survey(), {"since": self._since})
+        guess = self._others(connection, self._present)
+        found = list(_results(connection, [(statements.SETTINGS, None), survey, *guess]))
+        seen = _Survey._make(found[1][0])
+        if tuple(seen.present) == self._present:
+            return seen, _parts(found[2:])
+        return seen, _parts(_results(connection, self._others(connection, tuple(seen.present))))
+
+    def _others(self, connection: Connection, present: tuple[str, ...]) -> list[Query]:
+        return [(text, None) for text in statements.others(present, _major(connection), self._version_table)]
 
     def _is_alike(self, seen: _Survey, others: dict[PartKey, Part]) -> bool:
         """Return whether all that a definition may name is as it was."""
@@ -177,22 +187,29 @@ class Reader:
 
     def _read_tracked(self, connection: Connection, parts: dict[PartKey, Part], touched: set[int]) -> None:
         """Put into `parts` what is there now of the touched ones; everything, the first time."""
-        only = None if self._since is None else touched
-        named = _rows(connection, [statements.names(self._version_table, only is not None)], only)
+        named, *tracked = _results(connection, self._tracked(connection, None if self._since is None else touched))
         names = {oid: (kind, name) for oid, kind, name in named}
         if any(self._names.get(oid, name) != name for oid, name in names.items()):
             raise _Stale
         before = {oid: parts.pop(self._names.pop(oid), None) for oid in touched & self._names.keys()}
         self._names.update(names)
-        tracked = statements.tracked(_major(connection), self._version_table, only is not None)
-        parts.update(_parts(connection, tracked, only))
-        narrowed = [
-            oid for oid in before.keys() & names.keys() if _columns(before[oid]) - _columns(parts.get(names[oid]))
-        ]
+        parts.update(_parts(tracked))
+        common = before.keys() & names.keys()
+        narrowed = [oid for oid in common if _columns(before[oid]) - _columns(parts.get(names[oid]))]
         if narrowed:
             # What mentions a column of them: it may have another name now.
-            dependents = set(_oids(connection, statements.DEPENDENTS, narrowed)) - touched
-            parts.update(_parts(connection, tracked, dependents))
+            dependents = set(_oids(connection, statements.DEPENDENTS, _given(narrowed))) - touched
+            parts.update(_parts(list(_results(connection, self._tracked(connection, dependents)))[1:]))
+
+    def _tracked(self, connection: Connection, only: Oids | None) -> list[Query]:
+        given = None if only is None else _given(only)
+        texts = statements.tracked(_major(connection), self._version_table, only is not None)
+        return [(text, given) for text in (statements.names(self._version_table, only is not None), *texts)]
+
+
+def _given(only: Oids) -> Mapping[str, list[int]]:
+    """The parameters for some tables and sequences, and some types, which have negative OIDs here."""
+    return {"of": [oid for oid in only if oid > 0], "types": [-oid for oid in only if oid < 0]}
 
 
 def _major(connection: Connection) -> int:
@@ -203,25 +220,25 @@ def _columns(part: Part | None) -> set[Key]:
     return {key for key in part or () if key[0] == "column"}
 
 
-def _parts(connection: Connection, texts: Sequence[str], only: Oids | None = None) -> dict[PartKey, Part]:
+def _parts(results: Iterable[list[TupleRow]]) -> dict[PartKey, Part]:
     parts: dict[PartKey, Part] = {}
-    for row in cast(Iterator[Row], _rows(connection, texts, only)):
-        parts.setdefault(part_of(row), Part())[row[0], row[1]] = row
+    for result in results:
+        for row in cast(list[Row], result):
+            parts.setdefault(part_of(row), Part())[row[0], row[1]] = row
     return parts
 
 
-def _oids(connection: Connection, statement: str, of: Oids | None = None) -> list[int]:
-    return next(_rows(connection, [statement], of))[0] or []
+def _oids(connection: Connection, text: str, given: Mapping[str, list[int]] | None = None) -> list[int]:
+    return next(_results(connection, [(text, given)]))[0][0] or []
 
 
-def _rows(connection: Connection, texts: Sequence[str], only: Oids | None = None) -> Iterator[Any]:
-    """Yield the rows of some statements, sent together: all rows, or those of some OIDs (types': negative)."""
-    given = None if only is None else {"of": [o for o in only if o > 0], "types": [-o for o in only if o < 0]}
-    if not psycopg.Pipeline.is_supported():
-        for text in texts:
-            yield from connection.execute(text, given, prepare=True).fetchall()
+def _results(connection: Connection, queries: Sequence[Query]) -> Iterator[list[TupleRow]]:
+    """Yield the rows of each of some queries, which are sent together."""
+    if len(queries) == 1 or not psycopg.Pipeline.is_supported():
+        for text, given in queries:
+            yield connection.execute(text, given, prepare=True).fetchall()
         return
     with connection.pipeline():
-        cursors = [connection.execute(text, given, prepare=True) for text in texts]
+        cursors = [connection.execute(text, given, prepare=True) for text, given in queries]
         for cursor in cursors:
-            yield from cursor.fetchall()
+            yield cursor.fetchall()

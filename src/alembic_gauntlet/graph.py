@@ -268,6 +268,22 @@ class Graph:
         ordered = sorted(revisions, key=self._position.__getitem__, reverse=not upgrade)
         return tuple((id, command.verb) for id in ordered)
 
+    def lone_step(self, heads: Sequence[str], command: Command) -> str | None:
+        """Return the one revision that a command runs, where nothing but a glance at it and one head is needed.
+
+        That is, where the revision has at most one parent, depends on nothing, and its parent (or it) is the only head.
+        None in every other case.
+        """
+        upgrade = command.verb == "upgrade"
+        id = command.target if upgrade else next(iter(heads), "")
+        revision = self._by_id.get(id)
+        if revision is None or len(revision.down_revisions) > 1 or revision.depends_on:
+            return None
+        parent = next(iter(revision.down_revisions), None)
+        expected = ((parent,) if parent else ()) if upgrade else (id,)
+        reached = id if upgrade else parent or "base"
+        return id if tuple(heads) == expected and command.target == reached else None
+
     def one_step_upgrade(self, id: str) -> Command:
         """Return the command that applies `id`, and nothing else where its parents are applied."""
         return Command("upgrade", id)

@@ -17,7 +17,7 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
 
 from alembic_gauntlet.blame import Explanation, Location, explain
 from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
@@ -121,11 +121,10 @@ class Runner:
             GauntletError: env.py reached for a database that is not the sandbox.
         """
         progress = _Progress()
-        plan = self.script._upgrade_revs if command.verb == "upgrade" else self.script._downgrade_revs
 
         def work(heads: Any, context: MigrationContext) -> Iterable[Any]:
             progress.heads = heads
-            steps = progress.follow(plan(command.target, heads))
+            steps = progress.follow(self._plan(command, heads))
             return steps if watch is None else watch.over(steps, context)
 
         error = None
@@ -137,6 +136,18 @@ class Runner:
             error = self._error(command, progress, raised)
         self._count(command, progress, error is None)
         return Outcome(command, tuple(progress.revisions), error)
+
+    def _plan(self, command: Command, heads: Any) -> Iterable[Any]:
+        """Return Alembic's steps, without its walk over the whole history where one revision is known to be all.
+
+        On a long history that walk takes most of the time of a command.
+        """
+        upgrade = command.verb == "upgrade"
+        lone = self.graph.lone_step(heads, command)
+        if lone is None:
+            return (self.script._upgrade_revs if upgrade else self.script._downgrade_revs)(command.target, heads)
+        make = MigrationStep.upgrade_from_script if upgrade else MigrationStep.downgrade_from_script
+        return [make(self.script.revision_map, self.script.get_revision(lone))]
 
     def _count(self, command: Command, progress: _Progress, succeeded: bool) -> None:
         self.coverage.commands += 1

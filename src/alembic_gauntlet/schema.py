@@ -108,13 +108,13 @@ class Schema(Mapping[Key, SchemaObject]):
         """Return an equal schema that takes from `other` what is equal there: many alike are kept in little space."""
         theirs = other.parts
         return Schema.of_parts(
-            {key: theirs[key] if theirs.get(key) == part else part for key, part in self.parts.items()}
+            {key: theirs[key] if _is_same(theirs.get(key), part) else part for key, part in self.parts.items()}
         )
 
     def unlike(self, other: "Schema") -> "Schema":
         """The schema less what it shares with another, by parts: what differs is in what remains."""
         theirs = other.parts
-        return Schema.of_parts({key: part for key, part in self.parts.items() if theirs.get(key) != part})
+        return Schema.of_parts({key: part for key, part in self.parts.items() if not _is_same(theirs.get(key), part)})
 
     def __eq__(self, other: object) -> bool:
         return self.parts == other.parts if isinstance(other, Schema) else NotImplemented
@@ -147,6 +147,10 @@ class Schema(Mapping[Key, SchemaObject]):
 
     def _where(self, keep: Callable[[SchemaObject | Row], bool]) -> "Schema":
         return Schema(each for part in self.parts.values() for each in part.values() if keep(each))
+
+
+def _is_same(one: Part | None, other: Part) -> bool:
+    return one is other or one == other  # comparing a dictionary to itself takes its length
 
 
 def matches_table(table: str, patterns: Iterable[str]) -> bool:

@@ -19,17 +19,12 @@ class VersionTable(NamedTuple):
 
 # What decides how PostgreSQL prints names and constants is set as pg_dump sets it.
 # jit: estimates on fresh catalogues are far off, and compiling takes longer than reading.
-BEGIN = """
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL search_path = '';
-SET LOCAL quote_all_identifiers = off;
-SET LOCAL DateStyle = ISO;
-SET LOCAL IntervalStyle = postgres;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL extra_float_digits = 3;
-SET LOCAL bytea_output = hex;
-SET LOCAL jit = off
-"""
+SETTINGS = """
+SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
+    set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
+    set_config('TimeZone', 'UTC', true), set_config('extra_float_digits', '3', true),
+    set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)"""
+"""For the time of a transaction."""
 
 # Of the objects with a lower OID (`FirstNormalObjectId`) initdb made every one.
 _USER = "16384"
@@ -40,7 +35,7 @@ _PROBES = {
     "sequences": 'r."S"',
     "table settings": "r.toast",
     "relation grants": "r.acl",
-    "column grants": f"EXISTS (SELECT FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid::int8 >= {_USER})",
+    "column grants": "a.acl",
     "enum types": 't."e"',
     "domains": 't."d"',
     "composite types": 'r."c"',
@@ -82,38 +77,32 @@ def survey() -> str:
     extensions and inheritance, as a text; then three pairs of (how many there are, pairs of OIDs that are new): of
     tables, views, sequences and indexes, with the table of an index; of constraints, with the table; of enum types,
     with the type as a negative number; then, without a count, the tables and indexes of which another row is new, the
-    sequences, the enum types.
+    sequences, the enum types. An index belongs to its table, and so does the sequence of an identity.
 
     A row's `xmin` tells the transaction that has written it; clones of a database keep it; and what was running at
     the time of the last look counts as new. A catalogue row that is deleted is missing in the count; those of
     attributes, defaults and labels are deleted with their table, attribute or type alone.
     """
-
-    def kinds(column: str, letters: str) -> str:
-        return ", ".join(f"bool_or({column} = '{letter}') AS \"{letter}\"" for letter in letters)
-
     tests = ",\n".join(f"CASE WHEN {test} THEN '{name}' END" for name, test in _PROBES.items())
-    present = f"array_remove(ARRAY[{tests}], NULL)"
-    found = f"""
-FROM (SELECT {kinds("relkind", "vmSc")}, bool_or(relkind = 't' AND reloptions IS NOT NULL) AS toast,
-          bool_or(relacl IS NOT NULL) AS acl
-      FROM pg_class WHERE oid >= {_USER} AND relkind NOT IN ('i', 'I')) r,
-     (SELECT {kinds("typtype", "edr")}, bool_or(typtype IN ('b', 'p') AND typcategory <> 'A') AS base,
-             bool_or(typacl IS NOT NULL) AS acl
-      FROM pg_type WHERE oid >= {_USER}) t"""
-    return f"SELECT {present}{_TRACKED}{found}"
+    return f"SELECT array_remove(ARRAY[{tests}], NULL), {_TRACKED}"
 
 
-_AGE = "(SELECT age(%(since)s::text::xid))"
+def _any(column: str, letters: str) -> str:
+    return ", ".join(f"bool_or({column} = '{letter}') AS \"{letter}\"" for letter in letters)
 
 
 def _new(xmin: str = "xmin") -> str:
-    return f"(%(since)s::text IS NULL OR age({xmin}) <= {_AGE})"
+    return f"(%(since)s::text IS NULL OR age({xmin}) <= (SELECT age(%(since)s::text::xid)))"
 
 
-_CLASSES = f"c.oid >= {_USER} AND c.relkind NOT IN ('t', 'c') AND c.relnamespace <> 'pg_toast'::regnamespace"
-_TRACKED = f""",
-    pg_snapshot_xmin(pg_current_snapshot())::xid::text,
+_CLASSES = "c.relkind NOT IN ('t', 'c') AND c.relnamespace <> 'pg_toast'::regnamespace"
+_OWNER = """CASE c.relkind
+    WHEN 'i' THEN (SELECT indrelid FROM pg_index WHERE indexrelid = c.oid)
+    WHEN 'I' THEN (SELECT indrelid FROM pg_index WHERE indexrelid = c.oid)
+    WHEN 'S' THEN coalesce((SELECT refobjid FROM pg_depend
+        WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'i'), c.oid)
+    ELSE c.oid END"""
+_TRACKED = f"""pg_snapshot_xmin(pg_current_snapshot())::xid::text,
     concat_ws(' ',
         (SELECT string_agg(concat(oid, ':', nspname), ',' ORDER BY oid) FROM pg_namespace
          WHERE oid >= {_USER} AND left(nspname, 3) <> 'pg_'),
@@ -121,27 +110,28 @@ _TRACKED = f""",
          WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
         (SELECT string_agg(concat(inhrelid, '<', inhparent, to_jsonb(i) ->> 'inhdetachpending'), ','
                            ORDER BY inhrelid, inhseqno) FROM pg_inherits i)),
-    (SELECT count(*) FROM pg_class c WHERE {_CLASSES}),
-    (SELECT array_agg(ARRAY[c.oid, coalesce(x.indrelid, c.oid)]) FROM pg_class c
-     LEFT JOIN pg_index x ON x.indexrelid = c.oid WHERE {_CLASSES} AND {_new("c.xmin")}),
-    (SELECT count(*) FROM pg_constraint WHERE conrelid <> 0 AND oid >= {_USER}),
-    (SELECT array_agg(ARRAY[oid, conrelid]) FROM pg_constraint
-     WHERE conrelid <> 0 AND oid >= {_USER} AND {_new()}),
-    (SELECT count(*) FROM pg_type WHERE typtype = 'e' AND oid >= {_USER}),
-    (SELECT array_agg(ARRAY[oid::int8, -oid::int8]) FROM pg_type WHERE typtype = 'e' AND oid >= {_USER} AND {_new()}),
-    (SELECT array_agg(DISTINCT oid) FROM (
-        SELECT attrelid AS oid FROM pg_attribute WHERE attrelid >= {_USER} AND attnum > 0 AND {_new()}
-        UNION ALL SELECT adrelid FROM pg_attrdef WHERE {_new()}
-        UNION ALL SELECT indrelid FROM pg_index WHERE indexrelid >= {_USER} AND {_new()}
-        UNION ALL SELECT d.refobjid FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
-            JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i'
-            WHERE {_new("c.xmin")} OR {_new("s.xmin")}) o
-     WHERE %(since)s::text IS NOT NULL),
-    (SELECT array_agg(seqrelid) FROM pg_sequence WHERE %(since)s::text IS NOT NULL AND {_new()}),
-    (SELECT array_agg(DISTINCT -enumtypid::int8) FROM pg_enum WHERE %(since)s::text IS NOT NULL AND {_new()})"""
+    r.number, r.new, k.number, k.new, t.number, t.new,
+    a.new || (SELECT array_agg(adrelid) FROM pg_attrdef WHERE {_new()})
+        || (SELECT array_agg(indrelid) FROM pg_index WHERE indexrelid >= {_USER} AND {_new()}),
+    (SELECT array_agg(seqrelid) FROM pg_sequence WHERE {_new()}),
+    (SELECT array_agg(-enumtypid::int8) FROM pg_enum WHERE {_new()})
+FROM (SELECT {_any("relkind", "vmSc")}, bool_or(relkind = 't' AND reloptions IS NOT NULL) AS toast,
+             bool_or(relacl IS NOT NULL) AS acl, count(*) FILTER (WHERE {_CLASSES}) AS number,
+             array_agg(ARRAY[c.oid, {_OWNER}]) FILTER (WHERE {_new()} AND {_CLASSES}) AS new
+      FROM pg_class c WHERE oid >= {_USER}) r,
+     (SELECT {_any("typtype", "edr")}, bool_or(typtype IN ('b', 'p') AND typcategory <> 'A') AS base,
+             bool_or(typacl IS NOT NULL) AS acl, count(*) FILTER (WHERE typtype = 'e') AS number,
+             array_agg(ARRAY[oid::int8, -oid::int8]) FILTER (WHERE {_new()} AND typtype = 'e') AS new
+      FROM pg_type WHERE oid >= {_USER}) t,
+     (SELECT bool_or(attacl IS NOT NULL) AS acl,
+             array_agg(DISTINCT attrelid) FILTER (WHERE {_new()} AND attnum > 0) AS new
+      FROM pg_attribute WHERE attrelid >= {_USER}) a,
+     (SELECT count(*) FILTER (WHERE conrelid <> 0) AS number,
+             array_agg(ARRAY[oid, conrelid]) FILTER (WHERE {_new()} AND conrelid <> 0) AS new
+      FROM pg_constraint WHERE oid >= {_USER}) k"""
 
 ALL_OIDS = (
-    f"SELECT array_agg(c.oid) FROM pg_class c WHERE {_CLASSES}",
+    f"SELECT array_agg(c.oid) FROM pg_class c WHERE c.oid >= {_USER} AND {_CLASSES}",
     f"SELECT array_agg(oid) FROM pg_constraint WHERE conrelid <> 0 AND oid >= {_USER}",
     f"SELECT array_agg(oid) FROM pg_type WHERE typtype = 'e' AND oid >= {_USER}",
 )
