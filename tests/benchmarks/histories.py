@@ -125,7 +125,7 @@ def _index(table: int) -> _Step:
 
 
 def _check(table: int) -> _Step:
-    name = f"t{table}_amount_check"
+    name = f"chk_t{table}_amount"
     return _Step(
         f'    op.create_check_constraint("{name}", "t{table}", "amount >= 0")\n',
         f'    op.drop_constraint("{name}", "t{table}")\n', table,
