@@ -123,21 +123,20 @@ class Reader:
             self._forget()
             raise
         finally:
-            if not connection.closed:
+            if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute("COMMIT")  # psycopg forgets prepared statements on ROLLBACK
         return Schema.of_parts(self._parts)
 
     def _read(self, connection: Connection) -> dict[PartKey, Part]:
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            return self._changed(connection)
+            return self._changed(connection, *statements.BEGIN)
         except _Stale:
             self._forget()
             return self._changed(connection)
 
-    def _changed(self, connection: Connection) -> dict[PartKey, Part]:
+    def _changed(self, connection: Connection, *first: str) -> dict[PartKey, Part]:
         """Return the parts as they are now; those that nothing has touched are those of the last time."""
-        seen, others = self._look(connection)
+        seen, others = self._look(connection, first)
         if self._since is not None and not self._is_alike(seen, others):
             raise _Stale
         touched = self._touched(seen, connection)
@@ -147,14 +146,14 @@ class Reader:
         self._since, self._apart, self._present = seen.now, seen.apart, tuple(seen.present)
         return kept | others
 
-    def _look(self, connection: Connection) -> tuple[_Survey, dict[PartKey, Part]]:
+    def _look(self, connection: Connection, first: Sequence[str]) -> tuple[_Survey, dict[PartKey, Part]]:
         """Return what a survey says, and what is read as a whole: in one go, where that is of the same kinds again."""
         survey = (statements.survey(), {"since": self._since})
         guess = self._others(connection, self._present)
-        found = list(_results(connection, [(statements.SETTINGS, None), survey, *guess]))
-        seen = _Survey._make(found[1][0])
+        results = list(_results(connection, [*((text, None) for text in first), survey, *guess]))[len(first) :]
+        seen = _Survey._make(results[0][0])
         if tuple(seen.present) == self._present:
-            return seen, _parts(found[2:])
+            return seen, _parts(results[1:])
         return seen, _parts(_results(connection, self._others(connection, tuple(seen.present))))
 
     def _others(self, connection: Connection, present: tuple[str, ...]) -> list[Query]:
@@ -236,9 +235,12 @@ def _results(connection: Connection, queries: Sequence[Query]) -> Iterator[list[
     """Yield the rows of each of some queries, which are sent together."""
     if len(queries) == 1 or not psycopg.Pipeline.is_supported():
         for text, given in queries:
-            yield connection.execute(text, given, prepare=True).fetchall()
+            yield _fetched(connection.execute(text, given, prepare=True))
         return
     with connection.pipeline():
         cursors = [connection.execute(text, given, prepare=True) for text, given in queries]
-        for cursor in cursors:
-            yield cursor.fetchall()
+    yield from map(_fetched, cursors)
+
+
+def _fetched(cursor: psycopg.Cursor[TupleRow]) -> list[TupleRow]:
+    return cursor.fetchall() if cursor.description else []

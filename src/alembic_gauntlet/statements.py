@@ -19,12 +19,14 @@ class VersionTable(NamedTuple):
 
 # What decides how PostgreSQL prints names and constants is set as pg_dump sets it.
 # jit: estimates on fresh catalogues are far off, and compiling takes longer than reading.
-SETTINGS = """
+BEGIN = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    """
 SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
     set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
     set_config('TimeZone', 'UTC', true), set_config('extra_float_digits', '3', true),
-    set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)"""
-"""For the time of a transaction."""
+    set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)""",
+)
 
 # Of the objects with a lower OID (`FirstNormalObjectId`) initdb made every one.
 _USER = "16384"
@@ -112,7 +114,8 @@ _TRACKED = f"""pg_snapshot_xmin(pg_current_snapshot())::xid::text,
                            ORDER BY inhrelid, inhseqno) FROM pg_inherits i)),
     r.number, r.new, k.number, k.new, t.number, t.new,
     a.new || (SELECT array_agg(adrelid) FROM pg_attrdef WHERE {_new()})
-        || (SELECT array_agg(indrelid) FROM pg_index WHERE indexrelid >= {_USER} AND {_new()}),
+        || (SELECT array_agg(indrelid) FROM pg_index WHERE indexrelid >= {_USER} AND {_new()})
+        || (SELECT array_agg(ftrelid) FROM pg_foreign_table WHERE {_new()}),
     (SELECT array_agg(seqrelid) FROM pg_sequence WHERE {_new()}),
     (SELECT array_agg(-enumtypid::int8) FROM pg_enum WHERE {_new()})
 FROM (SELECT {_any("relkind", "vmSc")}, bool_or(relkind = 't' AND reloptions IS NOT NULL) AS toast,
