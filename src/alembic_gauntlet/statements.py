@@ -18,14 +18,15 @@ class VersionTable(NamedTuple):
 
 
 # What decides how PostgreSQL prints names and constants is set as pg_dump sets it.
-# jit: estimates on fresh catalogues are far off, and compiling takes longer than reading.
+# jit, plans: estimates on fresh catalogues are far off, and compiling and planning take longer than reading.
 BEGIN = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     """
 SELECT set_config('search_path', '', true), set_config('quote_all_identifiers', 'off', true),
     set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
     set_config('TimeZone', 'UTC', true), set_config('extra_float_digits', '3', true),
-    set_config('bytea_output', 'hex', true), set_config('jit', 'off', true)""",
+    set_config('bytea_output', 'hex', true), set_config('jit', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true)""",
 )
 
 # Of the objects with a lower OID (`FirstNormalObjectId`) initdb made every one.

@@ -41,7 +41,7 @@ with connect() as connection:
         context.run_migrations()
 '''
 
-_REVISION = '''\
+_REVISION = """\
 import sqlalchemy as sa
 from alembic import op
 
@@ -53,7 +53,7 @@ def upgrade():
 
 def downgrade():
 {downs}
-'''
+"""
 
 _CREATE = """\
     op.create_table(
@@ -173,7 +173,7 @@ def _id(number: int) -> str:
 
 
 def _downs(count: int, branched: bool) -> Iterator[str | tuple[str, ...] | None]:
-    """The `down_revision` of each. Branched: the eighth and the ninth of ten leave the seventh aside till the next ten."""
+    """The `down_revision` of each. Branched: the eighth and the ninth of ten stand beside the seventh; the tenth merges."""
     for number in range(count):
         place = number % 10
         if number == 0:
