@@ -43,7 +43,7 @@ _SETTINGS = {
 }
 
 _KEEPER = """
-dir=$1
+dir=$1 other=$2
 if {initdb} >"$dir/log" 2>&1; then
     : >"$dir/initialised"
     {postgres} >>"$dir/log" 2>&1 &
@@ -53,7 +53,7 @@ else
 fi
 read -r _ || :
 if [ -n "$pid" ]; then kill -QUIT "$pid" 2>/dev/null; wait "$pid"; fi
-cd / && rm -rf -- "$dir"
+cd / && rm -rf -- "$dir" ${{other:+"$other"}}
 """
 
 _SHM = Path("/dev/shm")
@@ -119,10 +119,18 @@ class EmbeddedServer:
     """A private PostgreSQL server on a Unix socket that only this user can reach; it keeps nothing.
 
     Use it as a context manager, or call `start` and `stop`. `url` is a SQLAlchemy URL of its maintenance database.
+
+
+    Args:
+        binaries: the directory of `initdb` and `postgres`; found by `find_binaries` where it is not given.
+        alive: a pipe to read, whose end means to stop; without it, one to this process.
+        remove: another directory to remove in the end.
     """
 
-    def __init__(self, binaries: Path | None = None) -> None:
+    def __init__(self, binaries: Path | None = None, alive: int | None = None, remove: Path | None = None) -> None:
         self._binaries = binaries
+        self._alive = subprocess.PIPE if alive is None else alive
+        self._remove = remove
         self._keeper: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
 
@@ -142,10 +150,9 @@ class EmbeddedServer:
         directory = Path(tempfile.mkdtemp(prefix="gauntlet-", dir=_base_directory()))
         self._directory = directory
         try:
-            if user is not None:
-                os.chown(directory, user.pw_uid, user.pw_gid)
+            hand_over(directory)
             binaries = _executable_by(user, binaries, directory)
-            self._keeper = _launch(binaries, directory, user)
+            self._keeper = self._launch(binaries, directory, user)
             _await_ready(directory, self._keeper)
         except BaseException:
             self.stop()
@@ -153,13 +160,32 @@ class EmbeddedServer:
             raise
         return self
 
+    def _launch(self, binaries: Path, directory: Path, user: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
+        settings = {**_SETTINGS, "unix_socket_directories": str(directory)}
+        options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        postgres = [str(binaries / "postgres"), "-D", str(directory / "data"), *options]
+        script = _KEEPER.format(initdb=shlex.join(_initdb(binaries, directory)), postgres=shlex.join(postgres))
+        # A session of its own: Ctrl-C in the terminal is for pytest, which stops the server when it has cleaned up.
+        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+            ["/bin/sh", "-c", script, "gauntlet-keeper", str(directory), str(self._remove or "")],
+            stdin=self._alive,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(),
+            start_new_session=True,
+            **_run_as(user),
+        )
+
     def stop(self) -> None:
         """Stop the server and remove its directory. Harmless when it is not running."""
         keeper, self._keeper = self._keeper, None
-        if keeper is not None and keeper.stdin is not None:
+        if keeper is None:
+            return
+        if keeper.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 keeper.stdin.close()
-            keeper.wait()
+        keeper.wait()
 
     def __enter__(self) -> EmbeddedServer:
         return self.start()
@@ -188,6 +214,13 @@ def _server_user() -> pwd.struct_passwd | None:
         "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as.\n"
         "Run pytest as an ordinary user, or give a server by --gauntlet-url."
     )
+
+
+def hand_over(directory: Path) -> None:
+    """Give a directory to the account that the server runs as."""
+    user = _server_user()
+    if user is not None:
+        os.chown(directory, user.pw_uid, user.pw_gid)
 
 
 def _run_as(user: pwd.struct_passwd | None) -> dict[str, object]:
@@ -236,24 +269,6 @@ def _major_version(binaries: Path) -> int:
     if found is None:
         raise GauntletError(f"{binaries}/postgres --version prints {printed!r}: not a PostgreSQL that is known here.")
     return int(found[1])
-
-
-def _launch(binaries: Path, directory: Path, user: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
-    settings = {**_SETTINGS, "unix_socket_directories": str(directory)}
-    options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-    postgres = [str(binaries / "postgres"), "-D", str(directory / "data"), *options]
-    script = _KEEPER.format(initdb=shlex.join(_initdb(binaries, directory)), postgres=shlex.join(postgres))
-    # A session of its own: Ctrl-C in the terminal is for pytest, which stops the server when it has cleaned up.
-    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        ["/bin/sh", "-c", script, "gauntlet-keeper", str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env=_environment(),
-        start_new_session=True,
-        **_run_as(user),
-    )
 
 
 def _await_ready(directory: Path, keeper: subprocess.Popen[bytes], seconds: float = 60.0) -> None:

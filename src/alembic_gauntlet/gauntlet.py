@@ -31,6 +31,7 @@ from alembic_gauntlet.pristine import sequence
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
+from alembic_gauntlet.share import WHOLE, Share
 from alembic_gauntlet.sowing import RowStrategies, Sower
 from alembic_gauntlet.stairway import Stairway
 from alembic_gauntlet.tell import notes_of_drift, tell_drift, tell_error, tell_unseen
@@ -236,6 +237,7 @@ class Gauntlet:
         invariants: Sequence[Invariant] = INVARIANTS,
         paths: Sequence[Path] = (),
         baseline: Known | None = None,
+        share: Share = WHOLE,
     ) -> Walks:
         """Walk over the revision graph; return each distinct fault with its minimal path.
 
@@ -250,12 +252,13 @@ class Gauntlet:
             invariants: what is checked after each command.
             paths: paths that have failed once.
             baseline: faults that are known, and left aside.
+            share: the part of the walks to take, where several processes share them.
 
         Raises:
             NothingToCheck: there are no revisions, or none above `since`; or the profile lets nothing be run.
         """
         self._require_recent()
-        plan = Plan(profile, max_commands, name, paths, baseline)
+        plan = Plan(profile, max_commands, name, paths, baseline, share)
         with closing(self._explorer(self._recent, baseline)) as explorer:
             return take_walks(Walker(explorer, invariants), plan, self._recent.start)
 
@@ -267,6 +270,7 @@ class Gauntlet:
         invariants: Sequence[Invariant] = INVARIANTS,
         paths: Sequence[Path] = (),
         baseline: Known | None = None,
+        share: Share = WHOLE,
         strategies: RowStrategies | None = None,
     ) -> Walks:
         """Walk over the revision graph with rows in the tables; return each distinct fault that takes rows to show.
@@ -281,13 +285,14 @@ class Gauntlet:
             invariants: what is checked after each command.
             paths: paths that have failed once.
             baseline: faults that are known, and left aside.
+            share: the part of the walks to take, where several processes share them.
             strategies: the user's, for columns and for rows.
 
         Raises:
             NothingToCheck: there are no revisions, or none above `since`; or the profile lets nothing be run.
         """
         self._require_recent()
-        plan = Plan(profile, max_commands, name, paths, baseline)
+        plan = Plan(profile, max_commands, name, paths, baseline, share)
         with closing(self._explorer(self._recent, baseline, populated=True)) as explorer:
             ignore = (*self.settings.row_tables_ignore, *self.settings.migration_diff_ignore_tables)
             sower = Sower(explorer, strategies or {}, ignore)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -18,6 +18,8 @@ from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, IllegalCommand, State
 from alembic_gauntlet.invariants import Invariant, broken
 from alembic_gauntlet.path import Insert, Path, has_rows
+from alembic_gauntlet.share import WHOLE, Share
+from alembic_gauntlet.tour import tour
 from alembic_gauntlet.walk import Explorer, Observation
 
 REVISIONS = 10
@@ -188,18 +190,11 @@ def exhaust(walker: Walker) -> list[Finding]:
     """
     explorer = walker.explorer
     found: list[Finding] = []
-    ways: dict[State, Path] = {explorer.floor: ()}
-    todo = [explorer.floor]
-    for state in todo:
+    for state, way in tour(explorer).items():
         for command in explorer.candidates(state):
-            path = (*ways[state], command)
-            seen = explorer.observe(path)
-            if new := walker.findings(path):
+            if new := walker.findings((*way, command)):
                 found += new
                 walker = walker.knowing(new)
-            if seen.is_clean and explorer.is_judged(seen.after) and seen.after not in ways:
-                ways[seen.after] = path
-                todo.append(seen.after)
     return found
 
 
@@ -271,6 +266,7 @@ def walk(
     profile: settings,
     max_commands: int,
     machine: type[WalkMachine] = WalkMachine,
+    share: Share = WHOLE,
     **attributes: Any,
 ) -> list[Finding]:
     """Walk at random until an invariant breaks or the explorer's limit is reached; return each distinct fault.
@@ -281,13 +277,17 @@ def walk(
         profile: the Hypothesis settings.
         max_commands: the most commands in one walk.
         machine: chooses them.
+        share: the part of the walks to take.
         attributes: class attributes of the machine.
     """
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
     attributes |= {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}}
     ours = type(f"Walk of {name}", (machine,), attributes)
-    limited = settings(profile, stateful_step_count=max_commands)
+    chosen = share.walk_seed(profile)
+    if chosen is not None:
+        ours = seed(chosen)(ours)
+    limited = settings(share.profile(profile), stateful_step_count=max_commands)
     return _collected(lambda: run_state_machine_as_test(ours, settings=limited))
 
 

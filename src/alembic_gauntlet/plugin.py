@@ -28,6 +28,7 @@ from alembic_gauntlet.report import Report
 if TYPE_CHECKING:
     from alembic_gauntlet.gauntlet import Gauntlet
     from alembic_gauntlet.session import GauntletSession
+    from alembic_gauntlet.share import Share
 
 URL_ENV = "GAUNTLET_DATABASE_URL"
 _REPORT = pytest.StashKey[Report]()
@@ -114,11 +115,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def gauntlet_session() -> Iterator[GauntletSession]:
+def gauntlet_session(request: pytest.FixtureRequest) -> Iterator[GauntletSession]:
     """Return what the gauntlet keeps for the session; at its end every database is dropped."""
     from alembic_gauntlet.session import GauntletSession
 
-    session = GauntletSession()
+    # The workers of pytest-xdist share a server.
+    session = GauntletSession(getattr(request.config, "workerinput", {}).get("testrunuid"))
     try:
         yield session
     finally:
@@ -172,6 +174,25 @@ def gauntlet_known(request: pytest.FixtureRequest) -> Known | None:
 def orm_metadata(gauntlet: Gauntlet) -> Any:
     """Return the models, a MetaData or several, that env.py passes to `context.configure`; None where it has none."""
     return gauntlet.target_metadata
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Split the walks among the workers of pytest-xdist; a baseline has to see all of them as one test."""
+    workers: int = getattr(metafunc.config, "workerinput", {}).get("workercount", 1)
+    if workers > 1 and "gauntlet_share" in metafunc.fixturenames and _BASELINE not in metafunc.config.stash:
+        from alembic_gauntlet.share import Share
+
+        seed = metafunc.config.getoption("--hypothesis-seed", None)
+        metafunc.parametrize("gauntlet_share", Share.all(workers, seed), indirect=True, ids=str)
+
+
+@pytest.fixture
+def gauntlet_share(request: pytest.FixtureRequest) -> Share:
+    """Return the part of the walks that this test takes: all, unless pytest-xdist runs several workers."""
+    from alembic_gauntlet.share import WHOLE
+
+    share: Share = getattr(request, "param", WHOLE)
+    return share
 
 
 @pytest.hookimpl(hookwrapper=True)

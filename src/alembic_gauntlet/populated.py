@@ -19,6 +19,7 @@ from alembic_gauntlet.findings import Failure, Finding
 from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.machine import Walker, WalkMachine, nearest, signature
 from alembic_gauntlet.path import Insert, Path, commands
+from alembic_gauntlet.share import WHOLE, Share
 from alembic_gauntlet.simpler import simplest
 from alembic_gauntlet.sowing import Sower
 from alembic_gauntlet.tables import Table
@@ -68,7 +69,7 @@ def _is_about_rows(failure: Failure) -> bool:
 # Every revision
 
 
-def sow_every_revision(walker: Walker, sower: Sower, budget: int) -> tuple[list[Finding], int]:
+def sow_every_revision(walker: Walker, sower: Sower, budget: int, share: Share = WHOLE) -> tuple[list[Finding], int]:
     """Take every revision up and down with rows; return each distinct fault, and how many revisions were tried.
 
     Each starts from the canonical way to its parents. `budget` is the number of commands; where it is too small, the
@@ -78,7 +79,9 @@ def sow_every_revision(walker: Walker, sower: Sower, budget: int) -> tuple[list[
     recent = [revision for revision in graph.order if revision not in floor][-max(1, budget // 3) :]
     found: list[Finding] = []
     tried = 0
-    for revision in recent:
+    for revision, is_ours in share.of_each(recent):
+        if not is_ours:
+            continue
         way = _way(walker, graph.ancestors(revision) - {revision} | floor)
         if way is not None:
             # A trigger or a migration that makes keys at random: nothing can be said that would hold again.

@@ -11,22 +11,29 @@ from alembic_gauntlet.config import fingerprint
 from alembic_gauntlet.database import Server, parse_url
 from alembic_gauntlet.embedded import EmbeddedServer
 from alembic_gauntlet.gauntlet import Gauntlet
+from alembic_gauntlet.shared import SharedServer
 from alembic_gauntlet.suite import MigrationTestBase, settings_of
 
 
 class GauntletSession:
-    """Makes each of them once, on first use; `close` drops every database and stops the server."""
+    """Makes each of them once, on first use; `close` drops every database and stops the server.
 
-    def __init__(self) -> None:
+    Args:
+        run: what the processes of a test run call it, where several share the embedded server.
+    """
+
+    def __init__(self, run: str | None = None) -> None:
         self._resources = ExitStack()
-        self._embedded: EmbeddedServer | None = None
+        self._run = run
+        self._embedded: EmbeddedServer | SharedServer | None = None
         self._servers: dict[str, Server] = {}
         self._gauntlets: dict[Any, Gauntlet] = {}
 
     def embedded_url(self) -> str:
         """Return the URL of the embedded server, which is launched on first use."""
         if self._embedded is None:
-            self._embedded = self._resources.enter_context(EmbeddedServer())
+            self._embedded = EmbeddedServer() if self._run is None else SharedServer(self._run)
+            self._resources.enter_context(self._embedded)
         return self._embedded.url
 
     def gauntlet(self, config: Config, url: Any, test: Any, since: str | None = None) -> Gauntlet:

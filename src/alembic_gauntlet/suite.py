@@ -26,6 +26,7 @@ from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.regressions import Regressions
 from alembic_gauntlet.report import render
 from alembic_gauntlet.settings import Settings
+from alembic_gauntlet.share import Share
 from alembic_gauntlet.sowing import RowStrategies
 from alembic_gauntlet.walks import Rows, Walks
 
@@ -112,14 +113,15 @@ class MigrationTestBase:
         _check(request, gauntlet.naming, orm_metadata)
 
     @pytest.mark.fuzz
-    def test_random_walks(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+    def test_random_walks(self, gauntlet: Gauntlet, gauntlet_share: Share, request: pytest.FixtureRequest) -> None:
         """After every command of random walks over the revision graph, the invariants hold."""
-        _check(request, self._walks, gauntlet.walks, request)
+        _check(request, self._walks, partial(gauntlet.walks, share=gauntlet_share), request)
 
     @pytest.mark.fuzz
-    def test_populated_walks(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
+    def test_populated_walks(self, gauntlet: Gauntlet, gauntlet_share: Share, request: pytest.FixtureRequest) -> None:
         """They hold with rows in the tables, too; what shows on empty tables is left to `test_random_walks`."""
-        _check(request, self._walks, partial(gauntlet.populated_walks, strategies=self.row_strategies), request)
+        walk = partial(gauntlet.populated_walks, share=gauntlet_share, strategies=self.row_strategies)
+        _check(request, self._walks, walk, request)
 
     def _walks(self, walk: Callable[..., Walks], request: pytest.FixtureRequest) -> tuple[Finding, ...]:
         profile = self.walk_settings or profiles.current()

@@ -265,6 +265,10 @@ class Explorer:
             found = self._same.get(found, found)
         return found + path[first:]
 
+    def is_same(self, one: Path, other: Path) -> bool:
+        """Return whether two paths that were taken have led to databases that are known to be equal."""
+        return one == other or (one in self._same and self._same[one] == self._same.get(other))
+
     @property
     def is_unused(self) -> bool:
         """Whether nothing has been run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import settings
 
@@ -23,6 +24,7 @@ from alembic_gauntlet.machine import (
 )
 from alembic_gauntlet.path import Path, has_rows
 from alembic_gauntlet.populated import PopulatedMachine, PopulatedWalker, simplified, sow_every_revision
+from alembic_gauntlet.share import WHOLE, Share
 from alembic_gauntlet.sowing import Sower
 
 _FEWER = 3
@@ -83,6 +85,7 @@ class Plan:
         name: the key of the walks in Hypothesis' example database.
         paths: paths that have failed once.
         baseline: faults that are known, and left aside; None where nobody keeps account of them.
+        share: the part of it that falls to this process.
     """
 
     profile: settings
@@ -90,6 +93,7 @@ class Plan:
     name: str = ""
     paths: Sequence[Path] = ()
     baseline: Known | None = None
+    share: Share = WHOLE
 
 
 def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
@@ -102,12 +106,13 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     begin with it.
 
     Raises:
-        NothingToCheck: the profile lets nothing be run.
+        NothingToCheck: the profile lets nothing be run, or another process takes all walks.
     """
     walker = replace(walker, baseline=plan.baseline or Known())
-    replayed = _replayed(walker, plan.paths, start)
-    found = _new(walker, (each for shown in replayed.values() for each in shown))
     transitions = count_transitions(walker.explorer, plan.profile.max_examples * plan.max_commands)
+    plan = plan if transitions is None else _undivided(plan)
+    replayed = _replayed(walker, plan, plan.paths, start)
+    found = _new(walker, (each for shown in replayed.values() for each in shown))
     if transitions is not None:
         found += exhaust(walker.knowing(found))
         plan = replace(plan, profile=_less(plan, transitions))
@@ -139,14 +144,14 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
     """
     explorer = walker.explorer
     walker = replace(walker, baseline=plan.baseline or Known())
-    replayed = _replayed(walker, [path for path in plan.paths if has_rows(path)], start)
+    replayed = _replayed(walker, plan, [path for path in plan.paths if has_rows(path)], start)
     found = _new(walker, (each for shown in replayed.values() for each in shown))
     budget = plan.profile.max_examples * plan.max_commands
-    new, tried = sow_every_revision(walker.knowing(found), sower, budget)
+    new, tried = sow_every_revision(walker.knowing(found), sower, budget, plan.share)
     found += _new(walker.knowing(found), new)
     explorer.limit(budget * REVISIONS / _FEWER)
     profile = settings(plan.profile, max_examples=max(1, plan.profile.max_examples // _FEWER))
-    attributes = {"sower": sower, "with_rows": {}}
+    attributes: dict[str, Any] = {"sower": sower, "with_rows": {}, "share": plan.share}
     walked = walk(walker.knowing(found), plan.name, profile, plan.max_commands, PopulatedMachine, **attributes)
     found += _new(walker.knowing(found), simplified(walker.knowing(found), walked))
     if explorer.is_unused:
@@ -159,6 +164,17 @@ def take_populated_walks(walker: PopulatedWalker, plan: Plan, sower: Sower, star
         only_upgrades=not explorer.may_downgrade_anything,
         rows=_account(sower, tried),
     )
+
+
+def _undivided(plan: Plan) -> Plan:
+    """Return a plan for the first process alone: what walks over few transitions meet is known, and free.
+
+    Raises:
+        NothingToCheck: this is another one.
+    """
+    if plan.share.place > 0:
+        raise NothingToCheck("the revision graph has so few transitions that one process takes them all")
+    return replace(plan, share=WHOLE)
 
 
 def _account(sower: Sower, revisions: int) -> Rows:
@@ -176,15 +192,15 @@ def _less(plan: Plan, transitions: int) -> settings:
     return settings(plan.profile, max_examples=max(examples - transitions // plan.max_commands, (examples + 1) // 2))
 
 
-def _replayed(walker: Walker, paths: Iterable[Path], start: Path) -> dict[Path, list[Finding]]:
+def _replayed(walker: Walker, plan: Plan, paths: Iterable[Path], start: Path) -> dict[Path, list[Finding]]:
     """Return what each path of the past shows, known or not; those that begin elsewhere are left out.
 
     A path whose revisions are no longer there shows nothing.
     """
     unprejudiced = replace(walker, known=frozenset(), baseline=Known())
     found: dict[Path, list[Finding]] = {}
-    for path in paths:
-        if path[: len(start)] == start:
+    for path, is_ours in plan.share.of_each(paths):
+        if is_ours and path[: len(start)] == start:
             try:
                 found[path] = replay(unprejudiced, path[len(start) :])
             except IllegalCommand:
@@ -194,7 +210,7 @@ def _replayed(walker: Walker, paths: Iterable[Path], start: Path) -> dict[Path, 
 
 def _walked(walker: Walker, plan: Plan) -> list[Finding]:
     """Walk at random; return each new fault with its minimal path, the shortest first."""
-    walked = walk(walker, plan.name, plan.profile, plan.max_commands)
+    walked = walk(walker, plan.name, plan.profile, plan.max_commands, share=plan.share)
     return _new(walker, sorted((minimised(walker, each) for each in walked), key=lambda each: len(each.path)))
 
 

@@ -173,7 +173,7 @@ def _id(number: int) -> str:
 
 
 def _downs(count: int, branched: bool) -> Iterator[str | tuple[str, ...] | None]:
-    """The `down_revision` of each. Branched: the eighth and the ninth of ten stand beside the seventh; the tenth merges."""
+    """The `down_revision` of each. Branched: the eighth and the ninth of ten stand beside the seventh."""
     for number in range(count):
         place = number % 10
         if number == 0:

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -229,7 +231,7 @@ def test_killed_worker_leaves_no_database_after_the_next_start(two_tests) -> Non
         go_on(two_tests)
         (two_tests.path / "go").touch()
         output, _ = session.pytest.communicate(timeout=SECONDS)
-    assert "1 failed, 3 passed" in output
+    assert "1 failed, 7 passed" in output
     assert "worker 'gw0' crashed" in output
     token = database.rpartition("_")[0]
     assert {name for name in sandboxes(two_tests) if not name.startswith(token)} == set()
@@ -252,15 +254,36 @@ def test_embedded_server_ends_with_the_session_of_a_walk(history, number) -> Non
         wait_for(lambda: not processes_of(directory), "the server's processes end")
 
 
-def test_embedded_server_ends_with_a_killed_worker(two_tests) -> None:
-    """Every worker has a server of its own: that of a killed one goes at once, that of the other serves on."""
+def test_embedded_server_outlives_the_worker_that_has_launched_it(two_tests) -> None:
+    """All workers share one server: the others, and the one that takes the place of a killed one, go on with it."""
+    with stopped(two_tests, "-n", "2", how=UNTIL_TOLD, workers=("gw0", "gw1")) as session:
+        (launcher, directory), *others = servers(session)
+        assert not others
+        os.kill(launcher, signal.SIGKILL)
+        go_on(two_tests)
+        (two_tests.path / "go").touch()
+        output, _ = session.pytest.communicate(timeout=SECONDS)
+    assert "1 failed, 7 passed" in output
+    wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends with the session")
+    assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
+
+
+def test_embedded_server_ends_when_all_its_workers_are_killed(two_tests) -> None:
+    """Nobody is left to stop it, and no process and no directory remain."""
     with stopped(two_tests, "-n", "2", workers=("gw0", "gw1")) as session:
-        gone, living = (embedded_directory(pid) for pid, _ in session.workers)
-        os.kill(session.workers[0][0], signal.SIGKILL)
-        wait_for(lambda: not gone.exists() and not processes_of(gone), "the server of the killed worker ends")
-        assert processes_of(living)
+        ((_, directory),) = servers(session)
         session.kill()
-        wait_for(lambda: not living.exists() and not processes_of(living), "the other server ends")
+        wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends")
+        wait_for(lambda: not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*")), "the meeting place goes")
+
+
+def servers(session: Stopped) -> list[tuple[int, Path]]:
+    """The workers that have launched a server, with its directory."""
+    found = []
+    for pid, _ in session.workers:
+        with suppress(AssertionError):
+            found.append((pid, embedded_directory(pid)))
+    return found
 
 
 # The same again

@@ -1,0 +1,115 @@
+"""One embedded server for all workers of a test run.
+
+The first worker that needs the server launches it. Its keeper reads a named pipe that every worker holds open, and
+stops the server when the last of them is gone, whichever that is and however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from alembic_gauntlet.embedded import EmbeddedServer, hand_over
+
+_PATIENCE = 10.0
+
+
+class SharedServer:
+    """The embedded server of one test run, for this process.
+
+    Use it as a context manager, or call `start` and `stop`. `url` is a SQLAlchemy URL of its maintenance database.
+
+    Args:
+        run: a name that the processes of the run share, and nobody can guess.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.url = ""
+        self._meeting = Path(tempfile.gettempdir(), f"gauntlet-run-{run}")
+        self._server: EmbeddedServer | None = None
+        self._pipe: int | None = None
+
+    def start(self) -> SharedServer:
+        """Join the server of the run, or launch it.
+
+        Raises:
+            GauntletError: no binaries, or the server does not start.
+        """
+        with self._locked():
+            if not self._join():
+                self._launch()
+            (self._meeting / f"worker-{os.getpid()}").touch()
+        return self
+
+    def _join(self) -> bool:
+        with contextlib.suppress(OSError):
+            self._pipe = os.open(self._meeting / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+            self.url = (self._meeting / "url").read_text()
+            return True
+        return False
+
+    def _launch(self) -> None:
+        pipe = self._meeting / "pipe"
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe, 0o600)
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            self._pipe = os.open(pipe, os.O_WRONLY)
+            os.set_blocking(reading, True)
+            self._server = EmbeddedServer(alive=reading, remove=self._meeting)
+            self.url = self._server.start().url
+        except BaseException:
+            self._leave()
+            raise
+        finally:
+            os.close(reading)
+        (self._meeting / "url").write_text(self.url)
+
+    def stop(self) -> None:
+        """Leave the server; the last worker waits until it is gone. Harmless when it was not joined."""
+        if self._pipe is None:
+            return
+        with self._locked():
+            (self._meeting / f"worker-{os.getpid()}").unlink(missing_ok=True)
+            is_last = not any(self._meeting.glob("worker-*"))
+            self._leave()
+            if is_last:
+                self._await_end()
+
+    def _leave(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+        self._pipe = None
+
+    def _await_end(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while self._meeting.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if self._server is not None:
+            self._server.stop()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process of the run in at a time."""
+        self._meeting.mkdir(0o700, exist_ok=True)
+        hand_over(self._meeting)
+        directory = os.open(self._meeting, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
+
+    def __enter__(self) -> SharedServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

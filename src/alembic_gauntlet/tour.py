@@ -1,0 +1,49 @@
+"""Every transition of the state graph once, each taken from where the last one has led.
+
+What a transition does is known afterwards, however it is asked for: the explorer knows equal databases as the same.
+"""
+
+from __future__ import annotations
+
+from alembic_gauntlet.graph import Command, State
+from alembic_gauntlet.path import Path
+from alembic_gauntlet.walk import Explorer
+
+_Left = dict[State, list[Command]]
+
+
+def tour(explorer: Explorer) -> dict[State, Path]:
+    """Take every transition; return a path to each state: of those that leave no fault, the first, breadth first.
+
+    Raises:
+        Irreproducible: a migration behaves differently on the same database.
+    """
+    ways, left = _discovered(explorer)
+    state = explorer.floor
+    while any(left.values()):
+        if not left[state]:
+            state = next(each for each, commands in left.items() if commands)
+        command = max(left[state], key=lambda each: len(left.get(explorer.graph.after(state, each), ())))
+        left[state].remove(command)
+        seen = explorer.observe((*ways[state], command))
+        if seen.after in ways and explorer.is_same(seen.path, ways[seen.after]):
+            state = seen.after
+    return ways
+
+
+def _discovered(explorer: Explorer) -> tuple[dict[State, Path], _Left]:
+    """Return a path to each state that can be reached without a fault, and the commands from there not taken yet."""
+    ways: dict[State, Path] = {explorer.floor: ()}
+    left: _Left = {}
+    todo = [explorer.floor]
+    for state in todo:
+        left[state] = []
+        for command in explorer.candidates(state):
+            if explorer.graph.after(state, command) in ways:
+                left[state].append(command)
+                continue
+            seen = explorer.observe((*ways[state], command))
+            if seen.is_clean and explorer.is_judged(seen.after):
+                ways[seen.after] = seen.path
+                todo.append(seen.after)
+    return ways, left

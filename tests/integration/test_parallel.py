@@ -1,0 +1,80 @@
+"""The walks of one class on several workers of pytest-xdist: split without repeating each other."""
+
+import json
+
+import pytest
+from hypothesis import settings
+
+from alembic_gauntlet import Gauntlet
+from alembic_gauntlet.config import find_config
+from alembic_gauntlet.database import Server
+from alembic_gauntlet.share import Share
+
+FEW = """
+from hypothesis import settings
+from alembic_gauntlet import MigrationTestBase
+
+
+class TestMigrations(MigrationTestBase):
+    walk_settings = settings(max_examples={examples}, database=None)
+    walk_max_commands = 3
+"""
+
+
+def test_few_transitions_are_all_taken_by_one_worker(example) -> None:
+    """What walks meet is known there by then; to another worker it would be new. It says so, and has nothing to do."""
+    done = example.pytest("-m", "fuzz", "-k", "random_walks", "-n", "2", "-rs")
+    done.assert_outcomes(passed=1, skipped=1)
+    done.stdout.fnmatch_lines(["*so few transitions that one process takes them all*"])
+    done.stdout.fnmatch_lines(["every transition of the revision graph was taken: 133"])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_random_walks_are_split_by_their_number(example, workers) -> None:
+    """All workers together run about as many commands as one process does, on one server."""
+    example.write("tests/test_migrations.py", FEW.format(examples=12))
+    options = ("-m", "fuzz", "-k", "random_walks", "--hypothesis-seed=1", "--gauntlet-report=report.json")
+    example.pytest(*options).assert_outcomes(passed=1, deselected=7)
+    alone = json.loads((example.path / "report.json").read_text())["coverage"]["commands"]
+    done = example.pytest(*options, "-n", str(workers))
+    done.assert_outcomes(passed=workers)
+    together = json.loads((example.path / "report.json").read_text())["coverage"]["commands"]
+    assert together < 2 * alone
+    done.stdout.no_fnmatch_line("every transition*")
+
+
+def test_fault_is_found_by_the_workers(example) -> None:
+    """It is shown with its minimal path by the worker that has come upon it, and the report has it."""
+    file = example.path / "migrations/versions/a20_orders.py"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if "DROP TYPE order_status" not in line))
+    done = example.pytest("-m", "fuzz", "-n", "2", "--gauntlet-report=report.json")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    tests = json.loads((example.path / "report.json").read_text())["tests"]
+    names = ("test_random_walks", "test_populated_walks")
+    assert {test["nodeid"].rpartition("::")[2] for test in tests} == {
+        f"{name}[{part}]" for name in names for part in ("1of2", "2of2")
+    }
+    found = [failure for test in tests for failure in test["failures"]]
+    assert {failure["revision"] for failure in found} == {"a20"}
+    assert {len(failure["path"]) for failure in found} == {2}
+
+
+def test_baseline_is_written_by_one_worker(example) -> None:
+    """It knows faults by test, so that the walks stay one test."""
+    done = example.pytest("-m", "fuzz", "-n", "2", "--gauntlet-baseline=known.txt", "-k", "random_walks")
+    done.assert_outcomes(passed=1)
+
+
+def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
+    """With one seed, the parts take other random walks, and each the same ones again."""
+    monkeypatch.chdir(example.path)
+    profile = settings(max_examples=8, database=None)
+
+    def walked(share: Share) -> set[tuple[str, ...]]:
+        with Server(server.url) as ours, Gauntlet(find_config(example.path, example.path), ours) as gauntlet:
+            gauntlet.walks(profile, 3, share=share)
+            return gauntlet.take_coverage().jumps
+
+    one, again, other = walked(Share(0, 2, "1")), walked(Share(0, 2, "1")), walked(Share(1, 2, "1"))
+    assert one == again
+    assert one != other
