@@ -8,23 +8,30 @@ custom parameters stay known to a session, and settings of the database or the r
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.adapt import AdaptersMap
 
 LIBPQ_KEYWORDS = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 
-_WHAT_STAYS = """\
-SELECT (SELECT count(*) FROM pg_show_all_settings() WHERE category = 'Customized Options'),
+_WHAT_STAYS = r"""
+SELECT EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND (array_to_string(proconfig, ' ') LIKE '%.%'
+        OR prosrc ~* 'set_config|\mset\s+((session|local)\s+)?[^\s.;=]+\s*\.')),
     (SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM pg_db_role_setting s WHERE s.setdatabase IN (0, d.oid)),
     (SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM pg_event_trigger t WHERE t.evtevent = 'login'),
     (SELECT row(rolcanlogin, rolconnlimit, rolvaliduntil)::text FROM pg_roles WHERE rolname = session_user),
     d.datacl::text, d.datallowconn, d.datconnlimit
 FROM pg_database d WHERE d.datname = current_database()"""
-"""What a new connection would notice and `DISCARD ALL` leaves alone."""
+"""What a new connection would notice and `DISCARD ALL` leaves alone; first, if a function may do as `_CUSTOM` says.
+
+A library that a session has loaded stays loaded, too: nothing tells of it cheaply, and it takes SHOW to see it.
+"""
+_CUSTOM = re.compile(r"set_config|\bset\s+(?:(?:session|local)\s+)?[^\s.;=]+\s*\.", re.IGNORECASE)
+"""A statement that may give a session a custom parameter, which it knows ever after, and shows in no list."""
 _DISCARD = f"""\
 CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();
 DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; {_WHAT_STAYS}"""
@@ -33,13 +40,34 @@ DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; {_WHAT_STAYS}"""
 _Release = Callable[["_Lease"], None]
 
 
+class _Cursor(psycopg.Cursor[Any]):
+    """Looks at the statements of a lease."""
+
+    def execute(self, query: Any, *arguments: Any, **keywords: Any) -> _Cursor:
+        connection = self.connection
+        if isinstance(connection, _Lease) and _CUSTOM.search(_text(query, connection)):
+            connection.is_marked = True
+        return super().execute(query, *arguments, **keywords)
+
+
+def _text(query: Any, connection: psycopg.Connection[Any]) -> str:
+    if isinstance(query, sql.Composable):
+        return query.as_string(connection)
+    return query.decode(errors="replace") if isinstance(query, bytes) else str(query)
+
+
 class _Lease(psycopg.Connection[Any]):
-    """A connection on a kept backend: new in all that Python sees of it; closing it gives the backend back."""
+    """A connection on a kept backend: new in all that Python sees of it; closing it gives the backend back.
+
+    `is_marked`: it may have a custom parameter by now.
+    """
 
     def __init__(self, pgconn: pq.abc.PGconn, context: psycopg.abc.AdaptContext | None, release: _Release) -> None:
         super().__init__(pgconn)
         self._leased_adapters = AdaptersMap(context.adapters if context else psycopg.adapters)
         self._release: _Release | None = release
+        self.cursor_factory = _Cursor
+        self.is_marked = False
 
     @property
     def adapters(self) -> AdaptersMap:
@@ -103,7 +131,7 @@ class Backend:
             return
         self._lease = None
         try:
-            as_new = self._discard()
+            as_new = not lease.is_marked and self._discard()
         except psycopg.Error:
             as_new = False
         if not as_new:
@@ -119,4 +147,5 @@ class Backend:
         cursor = root.execute(_DISCARD)
         while cursor.nextset():
             pass
-        return bool(cursor.fetchone() == self._stays)
+        stays = cursor.fetchone()
+        return stays == self._stays and stays is not None and not stays[0]

@@ -1,0 +1,142 @@
+"""The backend that is kept for the commands on a sandbox: each command finds what it would find on a new connection."""
+
+import builtins
+import os
+from contextlib import suppress
+
+import psycopg
+import pytest
+from alembic.config import Config
+
+from alembic_gauntlet.canonical import Canonical
+from alembic_gauntlet.config import find_config
+from alembic_gauntlet.database import Server
+from alembic_gauntlet.graph import Command
+from alembic_gauntlet.runner import Runner
+from alembic_gauntlet.settings import Settings
+
+LEAVE = {
+    "setting": ("SET work_mem = '1MB'", "current_setting('work_mem') <> '1MB'"),
+    "search path": ("SET search_path = public, pg_catalog", "current_setting('search_path') NOT LIKE '%%catalog'"),
+    "role": ("SET SESSION AUTHORIZATION gauntlet_other", "session_user <> 'gauntlet_other'"),
+    "temporary table": ("CREATE TEMP TABLE left_there (a integer)", "to_regclass('pg_temp.left_there') IS NULL"),
+    "advisory lock": (
+        "SELECT pg_advisory_lock(7)",
+        "NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())",
+    ),
+    "prepared statement": (
+        "PREPARE left_there AS SELECT 1",
+        "NOT EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'left_there')",
+    ),
+    "custom parameter": ("SET app.there = 'x'", "current_setting('app.there', true) IS NULL"),
+    "custom parameter of a transaction": ("SET LOCAL app.there = 'x'", "current_setting('app.there', true) IS NULL"),
+    "custom parameter by a function": (
+        "SELECT set_config('app' || '.there', 'x', false)",
+        "current_setting('app.there', true) IS NULL",
+    ),
+    "custom parameter by a function of its own": (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN SET app.there = 'x'; END$$; SELECT f()",
+        "current_setting('app.there', true) IS NULL",
+    ),
+    "sequence": (
+        "CREATE SEQUENCE IF NOT EXISTS numbers; SELECT nextval('numbers')",
+        "NOT EXISTS (SELECT FROM pg_prepared_statements)",
+    ),
+    "setting of the database": (
+        "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''2MB''', current_database()); END$$",
+        "current_setting('work_mem') = '2MB'",
+    ),
+}
+CHECK = 'assert op.get_bind().exec_driver_sql("SELECT {}").scalar(), "not as on a new connection"'
+
+
+@pytest.fixture
+def server_of(server):
+    with Server(server.url, throwaway=True) as ours:
+        yield ours
+
+
+def run(project, server: Server, *commands: str, env: str = "") -> list[str | None]:
+    """Run commands on one sandbox; return why each failed, or None."""
+    before = os.getcwd()
+    os.chdir(project.path)
+    try:
+        config: Config = find_config(project.path, project.path)
+        canonical = Canonical(server, runner := Runner(config), Settings())
+        with canonical.fresh() as sandbox:
+            errors = [runner.run(sandbox, Command(*command.split())).error for command in commands]  # type: ignore[arg-type]
+        canonical.close()
+    finally:
+        os.chdir(before)
+    return [error.explanation.summary if error else None for error in errors]
+
+
+@pytest.mark.parametrize("left", LEAVE)
+def test_session_is_as_new_for_the_next_command(project, server_of, left) -> None:
+    """What a migration leaves on its session is gone, and what reaches only new sessions is there."""
+    statement, holds = LEAVE[left]
+    with psycopg.connect(server_of.url.render_as_string(), autocommit=True) as connection, suppress(psycopg.Error):
+        connection.execute("CREATE ROLE gauntlet_other SUPERUSER")
+    project.revision("a", None, f"op.execute({statement!r})")
+    project.revision("b", "a", CHECK.format(holds))
+    assert run(project, server_of, "upgrade a", "upgrade b") == [None, None]
+
+
+def test_the_check_can_fail(project, server_of) -> None:
+    """Within one command, the session is the same."""
+    statement, holds = LEAVE["setting"]
+    project.revision("a", None, f"op.execute({statement!r})")
+    project.revision("b", "a", CHECK.format(holds))
+    assert run(project, server_of, "upgrade b") == ["AssertionError: not as on a new connection"]
+
+
+def test_backend_is_kept(project, server_of) -> None:
+    """Commands meet the same one; after a failure of the statement, too; not after a custom parameter."""
+    note = """
+with open("pids", "a") as file:
+    print(op.get_bind().exec_driver_sql("SELECT pg_backend_pid()").scalar(), file=file)"""
+    project.revision("a", None, note)
+    project.revision("b", "a", f'{note}\nop.execute("nonsense")', note)
+    project.revision("c", "a", f"{note}\nop.execute(\"SET app.there = 'x'\")", note)
+    errors = run(project, server_of, "upgrade a", "upgrade b", "upgrade c", "downgrade a")
+    assert [error is None for error in errors] == [True, False, True, True]
+    first, second, third, fourth = (project.path / "pids").read_text().split()
+    assert first == second == third
+    assert fourth != third
+
+
+@pytest.mark.parametrize("end", ["pg_terminate_backend(pg_backend_pid())", "pg_sleep(0)"])
+def test_lost_backend_is_replaced(project, server_of, end) -> None:
+    """A session that has been ended fails its own command alone."""
+    project.revision("a", None, f"op.execute('SELECT {end}')")
+    project.revision("b", None, "op.execute('SELECT 1')")
+    first, second = run(project, server_of, "upgrade a", "upgrade b")
+    assert (first is None) == (end == "pg_sleep(0)")
+    assert second is None
+
+
+def test_two_connections_at_once(project, server_of) -> None:
+    """A migration that connects a second time, and keeps it, gets another backend."""
+    second = """
+    from sqlalchemy import create_engine
+    one = op.get_bind()
+    other = create_engine(one.engine.url).connect()
+    pid = "SELECT pg_backend_pid()"
+    assert one.exec_driver_sql(pid).scalar() != other.exec_driver_sql(pid).scalar()
+    import builtins
+    builtins.kept_by_a_migration = other
+    """
+    project.revision("a", None, second)
+    project.revision("b", "a", "op.execute('SELECT 1')")
+    assert run(project, server_of, "upgrade a", "upgrade b") == [None, None]
+    builtins.kept_by_a_migration.invalidate()  # type: ignore[attr-defined]
+
+
+def test_closed_connection_is_closed(project, server_of) -> None:
+    """What a migration keeps of its connection is of no use later, as with a connection that is really closed."""
+    project.revision("a", None, "import builtins\nbuiltins.kept_raw = op.get_bind().connection.driver_connection")
+    project.revision("b", "a", "import builtins\nbuiltins.kept_raw.execute('SELECT 1')")
+    first, second = run(project, server_of, "upgrade a", "upgrade b")
+    assert first is None
+    assert second is not None
+    assert psycopg.OperationalError.__name__ in second
