@@ -102,6 +102,23 @@ def test_connection_that_the_url_does_not_describe(project, developer, head) -> 
     refused(project)
 
 
+@pytest.mark.parametrize("name", ["dbname", "host"])
+def test_listener_that_connects_elsewhere(project, developer, server, name) -> None:
+    """What an engine's own `do_connect` makes of the sandbox's parameters comes after the first gate."""
+    two_tables(project)
+    value = "developer" if name == "dbname" else unquote(server.url.partition("host=")[2])
+    head = f"""
+from sqlalchemy import event
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool)
+
+@event.listens_for(engine, "do_connect")
+def elsewhere(dialect, record, cargs, cparams):
+    cparams.update({{{name!r}: {value!r}, "dbname": "developer"}})
+"""
+    env_py(project, head, "engine.connect()", FIRST + CONFIGURE)
+    refused(project)
+
+
 def test_server_that_does_not_run(project) -> None:
     """The message is the guard's, not the driver's: nothing is connected to, and no password is shown."""
     two_tables(project)
