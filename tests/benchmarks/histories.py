@@ -1,8 +1,9 @@
 """Alembic projects of a given length, alike for every tool that is measured on them.
 
 Of ten revisions six make a table (with a foreign key, an index, a default, every second one an enum), and one each adds
-a column, an index, a check constraint and a comment: 200 revisions make 120 tables. A branched history has a side
-branch of two revisions, and a merge, in every ten. The models agree with the migrations.
+a column, an index, a check constraint and a unique constraint: 200 revisions make 120 tables. In every ten of a
+branched history, the seventh and the two after it stand side by side, and the tenth merges them. The models agree with
+the migrations.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def _check(table: int) -> _Step:
 
 
 def _unique(table: int) -> _Step:
-    name = f"t{table}_name_key"
+    name = f"uq_t{table}_name"
     return _Step(
         f'    op.create_unique_constraint("{name}", "t{table}", ["name"])\n',
         f'    op.drop_constraint("{name}", "t{table}")\n', table, f'sa.UniqueConstraint("name", name="{name}")',
@@ -173,14 +174,18 @@ def _id(number: int) -> str:
 
 
 def _downs(count: int, branched: bool) -> Iterator[str | tuple[str, ...] | None]:
-    """The `down_revision` of each. Branched: the eighth and the ninth of ten stand beside the seventh."""
+    """The `down_revision` of each. Branched: the eighth and the ninth of ten stand beside the seventh.
+
+    Ten that are not complete do not branch, since nothing would merge them.
+    """
     for number in range(count):
         place = number % 10
+        branches = branched and number - place + 10 <= count
         if number == 0:
             yield None
-        elif branched and place == 7:
+        elif branches and place == 7:
             yield _id(number - 2)
-        elif branched and place == 9:
+        elif branches and place == 9:
             yield _id(number - 3), _id(number - 1)
         else:
             yield _id(number - 1)
