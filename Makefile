@@ -9,7 +9,7 @@ WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
 
-.PHONY: demo test test-with drift quality quality-rows quality-tests quality-nightly lint types check format real clean
+.PHONY: demo test test-with drift bench quality quality-rows quality-tests quality-nightly lint types check format real clean
 
 demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
 	@echo "== The example project as it is: $(EXAMPLE)"
@@ -32,6 +32,9 @@ test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python 
 
 drift: $(VENV)/.dev  ## Every kind of drift, and what is said of it; writes docs/drift-kinds.md
 	$(BIN)/python -m tests.quality.drift_page
+
+bench: $(VENV)/.dev  ## Speed, beside the peers and plain SQL; BENCH="--only five,limit --sizes 10,100" for a part of it
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 quality: $(VENV)/.dev  ## Measure on generated histories, correct ones and with planted faults; writes docs/quality.md
 	$(BIN)/python -m tests.quality.measure --page
