@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic_gauntlet.canonical import Canonical
 from alembic_gauntlet.database import Sandbox
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command
 from alembic_gauntlet.leftovers import Watch
-from alembic_gauntlet.path import Insert, Path
+from alembic_gauntlet.path import Insert, Path, has_rows
 from alembic_gauntlet.population import (
     Behind,
     Fate,
@@ -31,6 +31,12 @@ from alembic_gauntlet.runner import Outcome, Runner
 from alembic_gauntlet.tables import Table
 
 _CHECKPOINTS = 24
+
+_POPULATED = 8
+"""So many of them have rows at most, where there are others to keep."""
+
+_SAVED = 3
+"""So many that were saved last are not dropped: where an aimed walk begins, and where its simpler ones do."""
 
 
 class Irreproducible(GauntletError):
@@ -78,6 +84,7 @@ class Checkpoints:
         self._lossy = frozenset(lossy)
         self._populated = populated
         self._kept: OrderedDict[Path, Place] = OrderedDict()
+        self._saved: deque[Path] = deque(maxlen=_SAVED)
         self._live: tuple[Path, Place] | None = None
         self.irreproducible: dict[str, None] = {}
         """What has passed on a path and has failed on the same path from a new database: actions, written."""
@@ -88,9 +95,16 @@ class Checkpoints:
 
     def run(self, place: Place, command: Command, watch: Watch | None = None) -> tuple[Outcome, Fate]:
         """Run a command at a place; return what came of it, and of the rows there."""
+        was_behind = self._behind(place)
+        outcome, fate = self._run(place, command, watch)
+        if outcome.error is not None:
+            return outcome, fate
+        return outcome, replace(fate, behind=tuple(sorted(self._behind(place) - was_behind, key=str)))
+
+    def _run(self, place: Place, command: Command, watch: Watch | None = None) -> tuple[Outcome, Fate]:
+        """Run a command at a place, without a look at the sequences."""
         population, connection = place.population, place.sandbox
         before = take_stock(connection.connection, population.ours) if population.ours else {}
-        was_behind = self._behind(place)
         outcome = self._runner.run(place.sandbox, command, watch)
         place.behind = None
         if outcome.error is not None:
@@ -104,10 +118,7 @@ class Checkpoints:
             changed = rewritten(trip, after, left.ours)
         trip = Trip(only, before, after) if only is not None and command.verb == "upgrade" and before else None
         place.population = Population(left.ours, trip)
-        behind = tuple(sorted(self._behind(place) - was_behind, key=str))
-        if not self._lossy.isdisjoint(outcome.revisions):
-            lost, changed = (), ()
-        return outcome, Fate(lost, changed, behind)
+        return outcome, Fate(lost, changed) if self._lossy.isdisjoint(outcome.revisions) else Fate()
 
     def _behind(self, place: Place) -> frozenset[Behind]:
         if not self._populated:
@@ -141,7 +152,7 @@ class Checkpoints:
             refused = self.insert(place, path, self._tables[path])
             reason = refused.reason if refused is not None else None
         else:
-            error = self.run(place, action)[0].error
+            error = self._run(place, action)[0].error
             reason = error.explanation.summary if error is not None else None
         if reason is not None:
             self.irreproducible[str(action)] = None
@@ -176,7 +187,8 @@ class Checkpoints:
         self._live = path, place
 
     def save(self, path: Path) -> None:
-        """Keep a place where a path has led."""
+        """Keep a place where a path has led, until some others are saved at the least."""
+        self._saved.append(path)
         if path not in self._kept:
             place = self.standing_at(path)
             if path not in self._kept:
@@ -200,7 +212,13 @@ class Checkpoints:
             return
         self._kept[path] = place
         while len(self._kept) > _CHECKPOINTS:
-            self._kept.popitem(last=False)[1].drop()
+            self._kept.pop(self._spare()).drop()
+
+    def _spare(self) -> Path:
+        """Return a path whose place may go: where many have rows, one of these, since rows are soon inserted again."""
+        places = [path for path in self._kept if path not in self._saved]
+        populated = [path for path in places if has_rows(path)]
+        return populated[0] if len(populated) > _POPULATED else places[0]
 
     def close(self) -> None:
         """Drop the databases of the walks."""

@@ -17,7 +17,7 @@ from alembic_gauntlet.diff import Change
 from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, IllegalCommand, State
 from alembic_gauntlet.invariants import Invariant, broken
-from alembic_gauntlet.path import Insert, Path, has_rows
+from alembic_gauntlet.path import Insert, Path, commands, has_rows
 from alembic_gauntlet.share import WHOLE, Share
 from alembic_gauntlet.tour import tour
 from alembic_gauntlet.walk import Explorer, Observation
@@ -323,16 +323,18 @@ def minimised(walker: Walker, finding: Finding, attempts: int | None = None) -> 
 
 
 def _shorter(walker: Walker, finding: Finding, attempts: Iterable[int]) -> Finding:
-    path, left = finding.path, iter(attempts)
-    size = len(path) - 1
+    left, size = iter(attempts), len(commands(finding.path)) - 1
     while size:
-        for start in range(len(path) - size):
+        places = [place for place, each in enumerate(finding.path) if isinstance(each, Command)]
+        for start in range(len(places) - size):
             if next(left, None) is None:
                 return finding
-            found = shown(walker, path[:start] + path[start + size :], finding)
+            gone = places[start : start + size]
+            path = tuple(each for place, each in enumerate(finding.path) if place not in gone)
+            found = shown(walker, path, finding)
             if found is not None:
-                finding, path = found, found.path
-                size = min(size, len(path) - 1) + 1
+                finding = found
+                size = min(size, len(places) - size - 1) + 1
                 break
         size -= 1
     return finding
@@ -346,11 +348,24 @@ def _nearer(walker: Walker, finding: Finding) -> Finding:
         if isinstance(command, Insert):
             continue
         for other in explorer.nearer(explorer.state(before), command, finding.revision)[:_NEARER]:
-            found = shown(walker, (*before, other, *after), finding)
+            path = (*before, other, *after)
+            found = shown(walker, path, finding) if _is_worth_a_try(explorer, finding, path, position) else None
             if found is not None:
                 finding = found
                 break
     return finding
+
+
+def _is_worth_a_try(explorer: Explorer, finding: Finding, path: Path, position: int) -> bool:
+    """Whether a path with a nearer target at a position can show a finding, and runs less, not only later."""
+    following = next((at for at in range(position + 1, len(path)) if isinstance(path[at], Command)), None)
+    if following is None:
+        ran = explorer.state(path[:position]) ^ explorer.state(path)
+        return finding.revision is None or finding.revision in ran
+    verbs = {each.verb for each in (path[position], path[following]) if isinstance(each, Command)}
+    if verbs != {"upgrade"}:
+        return True
+    return explorer.state(path[: following + 1]) != explorer.state(finding.path[: following + 1])
 
 
 def shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
@@ -363,7 +378,7 @@ def shown(walker: Walker, path: Path, finding: Finding) -> Finding | None:
 
 
 def _is_walkable(walker: Walker, path: Path) -> bool:
-    """Whether every command of a path is a legal one, and those before the last pass without a new fault."""
+    """Whether every command of a path is a legal one, and those before the last do no harm."""
     explorer = walker.explorer
     state = explorer.floor
     for count, command in enumerate(path, 1):
@@ -373,7 +388,14 @@ def _is_walkable(walker: Walker, path: Path) -> bool:
             continue
         if not explorer.may_take(state, command):
             return False
-        state = explorer.graph.after(state, command)
-        if count < len(path) and (walker.findings(path[:count]) or explorer.observe(path[:count]).error is not None):
+        if count < len(path) and not passes(walker, path[:count], state):
             return False
+        state = explorer.graph.after(state, command)
     return True
+
+
+def passes(walker: Walker, path: Path, before: State) -> bool:
+    """Whether the last command of a path, from the state `before`, does no harm: the next is judged by itself."""
+    explorer, command = walker.explorer, path[-1]
+    assert isinstance(command, Command), "what a row does is not observed"
+    return not explorer.bodes_ill(before, command) and explorer.observe(path).is_clean and not walker.findings(path)

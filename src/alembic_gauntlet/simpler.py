@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from alembic_gauntlet.findings import Finding
-from alembic_gauntlet.graph import Command
-from alembic_gauntlet.machine import Walker, minimised, shown
+from alembic_gauntlet.graph import Command, State
+from alembic_gauntlet.machine import Walker, minimised, passes, shown
 from alembic_gauntlet.path import Action, Insert, Path, Value, commands
 
 _ATTEMPTS = 60
@@ -29,49 +29,55 @@ def _straightened(walker: Walker, finding: Finding, otherwise: Finding | None = 
     """Take fewer commands to where the first row is inserted, if that shows the same; else return `otherwise`."""
     path = finding.path
     first = _first_row(path)
-    straight = walker.explorer.straight_to(walker.explorer.state(path[:first]))
-    found = shown(walker, (*straight, *path[first:]), finding) if len(straight) < first else None
-    if found is None and otherwise is None:
-        found = _halved(finding, lambda path: range(_first_row(path) - 1), partial(_with_commands, walker))
-    return found or otherwise or finding
+    straight = _straight_to(walker, walker.explorer.state(path[:first]))
+    if len(straight) >= first:
+        return otherwise or finding
+    walker.explorer.save(straight)
+    return shown(walker, (*straight, *path[first:]), finding) or otherwise or finding
 
 
 def _first_row(path: Path) -> int:
     return next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path) - 1)
 
 
-def _with_commands(walker: Walker, finding: Finding, kept: Sequence[int]) -> Finding | None:
-    """Return the same fault with these commands alone before the one that leads to the first row."""
-    first = _first_row(finding.path)
-    return shown(walker, (*(finding.path[place] for place in kept), *finding.path[first - 1 :]), finding)
+def _straight_to(walker: Walker, aim: State) -> Path:
+    """Return upgrades that lead to a state and do no harm: each goes as far as it may, as a few tries tell."""
+    path, state = tuple[Command, ...](), walker.explorer.floor
+    while way := [each for each in walker.explorer.way(aim) if each.target not in state]:
+        path = (*path, _furthest(walker, path, state, way))
+        state = walker.explorer.graph.after(state, path[-1])
+    return path
+
+
+def _furthest(walker: Walker, path: Path, state: State, way: Sequence[Command]) -> Command:
+    """Return the last command of a way that passes behind a path, if those before it pass, too; at least the first."""
+
+    def fails(place: int) -> bool:
+        return not passes(walker, (*path, way[place]), state)
+
+    if not fails(-1):
+        return way[-1]
+    place = bisect_left(range(1, len(way) - 1), True, key=fails)
+    # The next search, from elsewhere, would wait for the same locks.
+    walker.explorer.part(way[place + 1].target)
+    return way[place]
 
 
 def _fewer_rows(walker: Walker, finding: Finding) -> Finding:
-    return _halved(finding, _rows, partial(_with_rows, walker))
+    """Leave out all rows, then half of them, then fewer, the last ones first: the plainest rows come first."""
+    attempts = iter(range(_ATTEMPTS))
+    size = len(_rows(finding.path))
+    while size and next(attempts, None) is not None:
+        all_ = _rows(finding.path)
+        starts = range(0, len(all_), size)
+        fewer = (_with_rows(walker, finding, [*all_[:start], *all_[start + size :]]) for start in reversed(starts))
+        found = next(filter(None, fewer), None)
+        finding, size = (finding, size // 2) if found is None else (found, min(size, len(_rows(found.path)) // 2))
+    return finding
 
 
 def _rows(path: Path) -> Sequence[int]:
     return [place for place, each in enumerate(path) if isinstance(each, Insert)]
-
-
-def _halved(
-    finding: Finding,
-    places: Callable[[Path], Sequence[int]],
-    kept: Callable[[Finding, Sequence[int]], Finding | None],
-) -> Finding:
-    """Leave out all places, then half of them, then fewer, the last ones first: the plainest rows come first.
-
-    `kept` returns the same fault where some places are enough to show it.
-    """
-    attempts = iter(range(_ATTEMPTS))
-    size = len(places(finding.path))
-    while size and next(attempts, None) is not None:
-        all_ = places(finding.path)
-        starts = range(0, len(all_), size)
-        fewer = (kept(finding, [*all_[:start], *all_[start + size :]]) for start in reversed(starts))
-        found = next(filter(None, fewer), None)
-        finding, size = (finding, size // 2) if found is None else (found, min(size, len(places(found.path)) // 2))
-    return finding
 
 
 def _with_rows(walker: Walker, finding: Finding, rows: Sequence[int]) -> Finding | None:

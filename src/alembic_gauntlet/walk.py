@@ -23,7 +23,7 @@ from alembic_gauntlet.diff import Change, diff
 from alembic_gauntlet.graph import Command, Graph, IllegalCommand, State
 from alembic_gauntlet.imprint import Imprint
 from alembic_gauntlet.leftovers import Leftover, Watch
-from alembic_gauntlet.path import Insert, Path
+from alembic_gauntlet.path import Insert, Path, has_rows
 from alembic_gauntlet.population import Fate, Refused, Texts, row_count
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Key, Schema
@@ -131,6 +131,8 @@ class Explorer:
         self._seen: dict[Path, Observation] = {}
         self._firsts: dict[tuple[State, Schema | None, Imprint], Path] = {}
         self._same: dict[Path, Path] = {}
+        self._settled_by_now: dict[Path, Path] = {}
+        self._harmful: set[tuple[str, State]] = set()
         self._places = Checkpoints(canonical, runner, lossy, populated)
         self._populated = populated
         self._refused: dict[Path, Refused | None] = {}
@@ -166,7 +168,7 @@ class Explorer:
             Unreachable: an upgrade on the way fails.
         """
         way = self.way(state)
-        for count in range(1, len(way) + 1):
+        for count in range(1, len(way) + 1) if self._first(way) not in self._seen else ():
             seen = self.observe(way[:count])
             if seen.error is not None:
                 raise Unreachable(Outcome(seen.command, seen.revisions, seen.error))
@@ -259,15 +261,31 @@ class Explorer:
     def _settled(self, path: Path) -> Path:
         """Return the first path that has led to the same database. What comes after a row is like nothing else."""
         first = next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path))
-        found: Path = ()
-        for action in path[:first]:
-            found = (*found, action)
-            found = self._same.get(found, found)
-        return found + path[first:]
+        bare = path[:first]
+        if bare not in self._settled_by_now:
+            found: Path = ()
+            for action in bare:
+                found = (*found, action)
+                found = self._same.get(found, found)
+            self._settled_by_now[bare] = found
+        return self._settled_by_now[bare] + path[first:]
+
+    def bodes_ill(self, before: State, command: Command) -> bool:
+        """Return whether a command runs all that another one has run, without rows, and that has done harm.
+
+        What does harm on a long history often waits for a lock first, which takes longer than all of its revisions.
+        """
+        ran = before ^ self.graph.after(before, command)
+        return any(verb == command.verb and harmful <= ran for verb, harmful in self._harmful)
+
+    def part(self, revision: str) -> None:
+        """Let an upgrade bode ill that runs a revision together with what it stands on."""
+        for parent in self.graph[revision].down_revisions:
+            self._harmful.add(("upgrade", frozenset({parent, revision})))
 
     def is_same(self, one: Path, other: Path) -> bool:
         """Return whether two paths that were taken have led to databases that are known to be equal."""
-        return one == other or (one in self._same and self._same[one] == self._same.get(other))
+        return self._same.get(one, one) == self._same.get(other, other)
 
     @property
     def is_unused(self) -> bool:
@@ -299,6 +317,8 @@ class Explorer:
         except BaseException:
             place.drop()
             raise
+        if not observation.is_clean and not observation.stained and not has_rows(path):
+            self._harmful.add((observation.command.verb, before ^ observation.after))
         if observation.error is None:
             self._places.go_on_from(self._known_as(observation, place), place)
         else:
@@ -310,8 +330,11 @@ class Explorer:
         imprint = self._canonical.imprint(place.sandbox) if seen.is_clean and not seen.astray else None
         if imprint is None:
             return seen.path
-        self._same[seen.path] = self._firsts.setdefault((seen.after, seen.schema, imprint), seen.path)
-        return self._same[seen.path]
+        same = self._firsts.setdefault((seen.after, seen.schema, imprint), seen.path)
+        if same != seen.path:
+            self._same[seen.path] = same
+            self._settled_by_now.clear()
+        return same
 
     def _observed(self, place: Place, path: Path, before: State) -> Observation:
         command, last, watch = path[-1], self._last_command(path[:-1]), Watch(locks=self._populated)
