@@ -28,7 +28,7 @@ if sys.platform != "win32":
 
 BINARIES_ENV = "GAUNTLET_POSTGRES_BIN"
 
-_SETTINGS = {
+THROWAWAY_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -36,11 +36,12 @@ _SETTINGS = {
     # 64, the default, fails on 1,481 tables in one transaction.
     "max_locks_per_transaction": "256",
     "max_wal_size": "256MB",
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
     "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
 }
+"""What suits a server whose data nobody wants to keep."""
+
+_SETTINGS = {**THROWAWAY_SETTINGS, "listen_addresses": "", "unix_socket_permissions": "0700"}
 
 _KEEPER = """
 dir=$1 other=$2
@@ -287,9 +288,10 @@ def _await_ready(directory: Path, keeper: subprocess.Popen[bytes], seconds: floa
         time.sleep(0.002)
     log = directory / "log"
     raise GauntletError(
-        f"The embedded PostgreSQL server did not start:\n{_tail(log.read_text() if log.exists() else '')}"
+        f"The embedded PostgreSQL server did not start:\n{tail(log.read_text() if log.exists() else '')}"
     )
 
 
-def _tail(text: str, lines: int = 8) -> str:
+def tail(text: str, lines: int = 8) -> str:
+    """Return the end of a log, to be shown below a sentence about it."""
     return "\n".join(f"    {line[:160]}" for line in text.strip().splitlines()[-lines:])

@@ -1,22 +1,41 @@
-"""What one pytest session keeps: the embedded server, a `Server` for each URL, a `Gauntlet` for each history."""
+"""What one pytest session keeps: its throw-away servers, a `Server` for each URL, a `Gauntlet` for each history."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from alembic.config import Config
 
 from alembic_gauntlet.config import fingerprint
 from alembic_gauntlet.database import Server, parse_url
 from alembic_gauntlet.embedded import EmbeddedServer
+from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.shared import SharedServer
 from alembic_gauntlet.suite import MigrationTestBase, settings_of
 
 
+class ThrowawayServer(Protocol):
+    """A PostgreSQL server that runs while its context is entered, and keeps nothing."""
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the server's maintenance database."""
+
+    def __enter__(self) -> Self:
+        """Launch it."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+
+
 class GauntletSession:
-    """Makes each of them once, on first use; `close` drops every database and stops the server.
+    """Makes each of them once, on first use; `close` drops every database and stops the servers.
 
     Args:
         run: what the processes of a test run call it, where several share the embedded server.
@@ -25,16 +44,31 @@ class GauntletSession:
     def __init__(self, run: str | None = None) -> None:
         self._resources = ExitStack()
         self._run = run
-        self._embedded: EmbeddedServer | SharedServer | None = None
+        self._throwaway: dict[str, ThrowawayServer | GauntletError] = {}
         self._servers: dict[str, Server] = {}
         self._gauntlets: dict[Any, Gauntlet] = {}
 
     def embedded_url(self) -> str:
         """Return the URL of the embedded server, which is launched on first use."""
-        if self._embedded is None:
-            self._embedded = EmbeddedServer() if self._run is None else SharedServer(self._run)
-            self._resources.enter_context(self._embedded)
-        return self._embedded.url
+        run = self._run
+        return self.throwaway_url("embedded", EmbeddedServer if run is None else lambda: SharedServer(run))
+
+    def throwaway_url(self, name: str, make: Callable[[], ThrowawayServer]) -> str:
+        """Return the URL of the server of this name, which is launched on first use; only once, if that fails.
+
+        Raises:
+            GauntletError: it cannot be launched.
+        """
+        __tracebackhide__ = True
+        if name not in self._throwaway:
+            try:
+                self._throwaway[name] = self._resources.enter_context(make())
+            except GauntletError as error:
+                self._throwaway[name] = error
+        server = self._throwaway[name]
+        if isinstance(server, GauntletError):
+            raise server
+        return server.url
 
     def gauntlet(self, config: Config, url: Any, test: Any, since: str | None = None) -> Gauntlet:
         """Return the gauntlet of a history as a test instance (or None) configures it; the same one every time."""
@@ -56,10 +90,13 @@ class GauntletSession:
         parsed = parse_url(url)
         key = parsed.render_as_string(hide_password=False)
         if key not in self._servers:
-            throwaway = self._embedded is not None and str(url) == self._embedded.url
-            self._servers[key] = self._resources.enter_context(Server(parsed, throwaway=throwaway))
+            self._servers[key] = self._resources.enter_context(Server(parsed, throwaway=self._is_throwaway(url)))
         return self._servers[key]
 
+    def _is_throwaway(self, url: Any) -> bool:
+        servers = self._throwaway.values()
+        return any(not isinstance(server, GauntletError) and str(url) == server.url for server in servers)
+
     def close(self) -> None:
-        """Drop all databases, then stop the server."""
+        """Drop all databases, then stop the servers."""
         self._resources.close()
