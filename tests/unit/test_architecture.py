@@ -10,8 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/alembic_gauntlet"
-LAYERS = re.findall(r"^(\w+)  ", (ROOT / "docs/architecture.md").read_text().split("```text")[1].split("```")[0], re.M)
-MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__init__")
+LISTED = (ROOT / "docs/architecture.md").read_text().split("```text")[1].split("```")[0]
+LAYERS = re.findall(r"^([\w.]+)  ", LISTED, re.M)
+MODULES = sorted(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py") if path.stem != "__init__"
+)
 
 
 def imported(file: Path) -> set[str]:
@@ -19,10 +22,10 @@ def imported(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alembic_gauntlet"):
-            parts = (node.module or "").split(".")[1:]
-            found |= {parts[0]} if parts else {alias.name for alias in node.names}
+            package = (node.module or "").partition(".")[2]
+            found |= {package} if package in MODULES else {f"{package}.{a.name}".lstrip(".") for a in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("alembic_gauntlet.")}
+            found |= {a.name.partition(".")[2] for a in node.names if a.name.startswith("alembic_gauntlet.")}
     return found
 
 
@@ -35,7 +38,7 @@ def test_list_of_modules_is_complete() -> None:
 def test_module_imports_only_from_those_above_it(module: str) -> None:
     """Imports run one way, from the bottom of the list to the top."""
     above = LAYERS[: LAYERS.index(module)]
-    assert imported(SOURCE / f"{module}.py") <= set(above)
+    assert imported(SOURCE.joinpath(*module.split(".")).with_suffix(".py")) <= set(above)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "strategies").glob("*.py")), ids=lambda file: file.name)
@@ -47,7 +50,7 @@ def test_strategies_are_an_independent_oracle(file: Path) -> None:
 @pytest.mark.parametrize("module", ["errors", "schema", "diff", "graph", "coverage", "findings", "naming"])
 def test_pure_modules_do_no_input_or_output(module: str) -> None:
     """What works on values alone imports no driver and no engine."""
-    source = (SOURCE / f"{module}.py").read_text()
+    source = (SOURCE.joinpath(*module.split(".")).with_suffix(".py")).read_text()
     assert not re.search(r"^\s*(import|from) (psycopg|subprocess|sqlalchemy\.engine)", source, re.M)
 
 
@@ -55,4 +58,11 @@ def test_plugin_imports_neither_alembic_nor_sqlalchemy() -> None:
     """A pytest session without migrations pays for neither."""
     script = "import sys, alembic_gauntlet.plugin; print({m.split('.')[0] for m in sys.modules})"
     loaded = ast.literal_eval(subprocess.check_output([sys.executable, "-c", script], text=True))
-    assert loaded.isdisjoint({"alembic", "sqlalchemy", "psycopg", "hypothesis"})
+    assert loaded.isdisjoint({"alembic", "sqlalchemy", "psycopg", "hypothesis", "testcontainers", "docker"})
+
+
+def test_contrib_imports_testcontainers_on_use() -> None:
+    """A conftest.py that names it can be imported without it."""
+    script = "import sys, alembic_gauntlet.contrib.testcontainers; print({m.split('.')[0] for m in sys.modules})"
+    loaded = ast.literal_eval(subprocess.check_output([sys.executable, "-c", script], text=True))
+    assert loaded.isdisjoint({"testcontainers", "docker"})

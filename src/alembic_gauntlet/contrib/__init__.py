@@ -1,0 +1,1 @@
+"""What works with other packages, none of which is needed otherwise."""
