@@ -61,6 +61,8 @@ class Laboratory:
         self._binaries = binaries
         self._host = server.url.partition("host=")[2]
         self._admin = psycopg.connect(f"host={self._host} user=postgres dbname=postgres", autocommit=True)
+        # As the sandboxes have it: a migration that looks at a table by a second connection would wait for itself.
+        self._admin.execute("ALTER ROLE postgres SET lock_timeout = '5s'")
         self._copies: dict[tuple[str, ...], str] = {}
         self._create()
         url = f"postgresql+psycopg2://postgres@/{DATABASE}?host={self._host}"
