@@ -156,8 +156,10 @@ class EmbeddedServer:
             self._keeper = self._launch(binaries, directory, user)
             _await_ready(directory, self._keeper)
         except BaseException:
-            self.stop()
-            shutil.rmtree(directory, ignore_errors=True)
+            # A keeper that reads somebody else's pipe ends when that one closes it.
+            if self._keeper is None or self._alive == subprocess.PIPE:
+                self.stop()
+                shutil.rmtree(directory, ignore_errors=True)
             raise
         return self
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -66,6 +67,9 @@ class SharedServer:
             self.url = self._server.start().url
         except BaseException:
             self._leave()
+            if self._server is not None:
+                self._server.stop()
+            shutil.rmtree(self._meeting, ignore_errors=True)
             raise
         finally:
             os.close(reading)
@@ -97,14 +101,27 @@ class SharedServer:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Let one process of the run in at a time."""
-        self._meeting.mkdir(0o700, exist_ok=True)
-        hand_over(self._meeting)
-        directory = os.open(self._meeting, os.O_RDONLY)
+        directory = self._lock()
+        while directory is None:
+            directory = self._lock()
         try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
             yield
         finally:
             os.close(directory)
+
+    def _lock(self) -> int | None:
+        """Return the meeting place, open and locked; None where it was removed meanwhile."""
+        directory = None
+        with contextlib.suppress(FileNotFoundError):
+            self._meeting.mkdir(0o700, exist_ok=True)
+            hand_over(self._meeting)
+            directory = os.open(self._meeting, os.O_RDONLY)
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(directory), self._meeting.stat()):
+                return directory
+        if directory is not None:
+            os.close(directory)
+        return None
 
     def __enter__(self) -> SharedServer:
         return self.start()

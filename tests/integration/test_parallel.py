@@ -1,6 +1,8 @@
 """The walks of one class on several workers of pytest-xdist: split without repeating each other."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -78,3 +80,17 @@ def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
     one, again, other = walked(Share(0, 2, "1")), walked(Share(0, 2, "1")), walked(Share(1, 2, "1"))
     assert one == again
     assert one != other
+
+
+def test_server_that_does_not_start(example, tmp_path) -> None:
+    """Every worker says why, none waits for another, and nothing is left."""
+    for name in ("initdb", "postgres"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n[ $1 = --version ] && echo 'x (PostgreSQL) 15.1' && exit\necho broken; exit 1\n")
+        program.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents[:3]):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    done = example.pytest("-n", "2", url="", env={"GAUNTLET_POSTGRES_BIN": str(tmp_path)})
+    assert done.parseoutcomes()["errors"] >= 4
+    done.stdout.fnmatch_lines(["The embedded PostgreSQL server did not start:", "    broken"])
+    assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
