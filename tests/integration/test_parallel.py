@@ -18,7 +18,7 @@ from alembic_gauntlet import MigrationTestBase
 
 
 class TestMigrations(MigrationTestBase):
-    walk_settings = settings(max_examples={examples}, database=None)
+    walk_settings = settings(max_examples={examples}, database=None, deadline=None)
     walk_max_commands = 3
 """
 
@@ -70,7 +70,7 @@ def test_baseline_is_written_by_one_worker(example) -> None:
 def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
     """With one seed, the parts take other random walks, and each the same ones again."""
     monkeypatch.chdir(example.path)
-    profile = settings(max_examples=8, database=None)
+    profile = settings(max_examples=8, database=None, deadline=None)
 
     def walked(share: Share) -> set[tuple[str, ...]]:
         with Server(server.url) as ours, Gauntlet(find_config(example.path, example.path), ours) as gauntlet:
