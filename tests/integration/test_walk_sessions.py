@@ -230,7 +230,7 @@ def test_killed_worker_leaves_no_database_after_the_next_start(two_tests) -> Non
         os.kill(killed, signal.SIGKILL)
         go_on(two_tests)
         (two_tests.path / "go").touch()
-        output, _ = session.pytest.communicate(timeout=SECONDS)
+        output, _ = session.pytest.communicate(timeout=6 * SECONDS)  # it runs to its end
     assert "1 failed, 7 passed" in output
     assert "worker 'gw0' crashed" in output
     token = database.rpartition("_")[0]
@@ -262,7 +262,7 @@ def test_embedded_server_outlives_the_worker_that_has_launched_it(two_tests) -> 
         os.kill(launcher, signal.SIGKILL)
         go_on(two_tests)
         (two_tests.path / "go").touch()
-        output, _ = session.pytest.communicate(timeout=SECONDS)
+        output, _ = session.pytest.communicate(timeout=6 * SECONDS)  # it runs to its end
     assert "1 failed, 7 passed" in output
     wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends with the session")
     assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
