@@ -9,7 +9,8 @@ from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.path import Path
 from alembic_gauntlet.walk import Explorer
 
-_Left = dict[State, list[Command]]
+_Left = dict[State, dict[Command, State]]
+"""For each state that is reached, the commands not taken from there yet, and where the graph says that they lead."""
 
 
 def tour(explorer: Explorer) -> dict[State, Path]:
@@ -23,8 +24,8 @@ def tour(explorer: Explorer) -> dict[State, Path]:
     while any(left.values()):
         if not left[state]:
             state = next(each for each, commands in left.items() if commands)
-        command = max(left[state], key=lambda each: len(left.get(explorer.graph.after(state, each), ())))
-        left[state].remove(command)
+        command, _ = max(left[state].items(), key=lambda each: len(left.get(each[1], ())))
+        del left[state][command]
         seen = explorer.observe((*ways[state], command))
         if seen.after in ways and explorer.is_same(seen.path, ways[seen.after]):
             state = seen.after
@@ -37,10 +38,11 @@ def _discovered(explorer: Explorer) -> tuple[dict[State, Path], _Left]:
     left: _Left = {}
     todo = [explorer.floor]
     for state in todo:
-        left[state] = []
+        left[state] = {}
         for command in explorer.candidates(state):
-            if explorer.graph.after(state, command) in ways:
-                left[state].append(command)
+            after = explorer.graph.after(state, command)
+            if after in ways:
+                left[state][command] = after
                 continue
             seen = explorer.observe((*ways[state], command))
             if seen.is_clean and explorer.is_judged(seen.after):
