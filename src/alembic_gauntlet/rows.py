@@ -226,7 +226,14 @@ def _refer_to_itself(table: Table, foreign: ForeignKey, row: Row) -> None:
             row.update(zip(foreign.columns, own, strict=True))
 
 
+def numbered(column: Column, number: int) -> Value:
+    """Return the value of a column that has a number: none that a sequence beside it is going to give."""
+    return distinct(column.type, number) if column.below is None else column.below - 1 - number
+
+
 def _cell(column: Column, count: int | None) -> st.SearchStrategy[Value]:
+    if column.below is not None:
+        return st.just(numbered(column, count or 0))
     usual = values(column.type)
     if column.hints:
         usual = st.sampled_from(column.hints) | usual

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alembic_gauntlet.path import Insert, Path, Value
 from alembic_gauntlet.population import Refused
-from alembic_gauntlet.rows import Keys, Row, as_value, distinct, samples, without_null
+from alembic_gauntlet.rows import Keys, Row, as_value, distinct, numbered, samples, without_null
 from alembic_gauntlet.rows import rows as rows_of
 from alembic_gauntlet.schema import matches_table, split_name
 from alembic_gauntlet.tables import Column, ForeignKey, Table
@@ -238,6 +238,8 @@ def _is_called(table: Table, parts: Collection[str]) -> bool:
 def _cell(column: Column, place: int, count: int | None) -> Value:
     if place == -2 and column.nullable:
         return None
+    if column.below is not None:
+        return numbered(column, count or 0)
     if count is not None and (place >= 0 or count):
         return distinct(column.type, count)
     known = (*column.hints, *samples(column.type))

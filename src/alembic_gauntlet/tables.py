@@ -62,6 +62,8 @@ class Column:
         has_default: whether it may be left out though it takes no NULL.
         is_filled: the database gives it its value: identity, generated, or the next value of a sequence.
         sequence: the qualified name of the sequence that it owns, if any.
+        below: where the numbers of a sequence begin that is named as the column's own and is no default of it: the
+            application asks it for them, and what migrations insert may, too.
         hints: values that a CHECK of the table or of its domain names, and their neighbours: some of them pass it.
     """
 
@@ -71,6 +73,7 @@ class Column:
     has_default: bool = False
     is_filled: bool = False
     sequence: str | None = None
+    below: int | None = None
     hints: tuple[Value, ...] = ()
 
     @property
@@ -238,7 +241,10 @@ _COLUMNS = f"""\
 SELECT c.oid::int8, {_NAME}, a.attname, a.atttypid::int8, a.atttypmod,
     NOT (a.attnotnull OR t.typtype = 'd' AND t.typnotnull), d.oid IS NOT NULL,
     a.attidentity <> '' OR a.attgenerated <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false),
-    pg_get_serial_sequence({_NAME}, a.attname)
+    pg_get_serial_sequence({_NAME}, a.attname),
+    (SELECT q.seqstart FROM pg_class s JOIN pg_sequence q ON q.seqrelid = s.oid
+     WHERE s.relnamespace = c.relnamespace AND s.relname = c.relname || '_' || a.attname || '_seq'
+        AND t.typcategory = 'N' AND d.oid IS NULL AND a.attidentity = '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_type t ON t.oid = a.atttypid

@@ -53,6 +53,19 @@ def test_correct_history_is_silent_and_every_table_has_rows(example) -> None:
     assert walks.rows.barren == {}
 
 
+def test_numbers_of_a_sequence_beside_a_column_are_left_to_it(project) -> None:
+    """An application that asks a sequence for its keys has no row with a number that it has not given out yet."""
+    up = "CREATE SEQUENCE users_id_seq", "CREATE TABLE users (id integer PRIMARY KEY, name text)"
+    project.revision("a1", None, statements(*up), statements("DROP TABLE users", "DROP SEQUENCE users_id_seq"))
+    insert = "INSERT INTO users VALUES (nextval('users_id_seq'), 'first'), (nextval('users_id_seq'), 'second')"
+    down = statements("DELETE FROM users WHERE name IN ('first', 'second')")
+    project.revision("a2", "a1", statements(insert), down)
+    walks = walked(project)
+    assert walks.findings == ()
+    assert walks.rows.taken > 0
+    assert walks.rows.barren == {}
+
+
 def test_failure_shows_the_row_as_sql(without_backfill) -> None:
     """In the text and in the report; it passes on empty tables, so the other walks say nothing."""
     without_backfill.test_class(WALKS, PROFILE)
