@@ -2,9 +2,9 @@
 
 Usage: python -m tests.benchmarks [--only PART,...] [--rounds N] [--sizes N,...] [--shapes linear,branched] ...
 
-Parts: five (the five tests, and the peers), limit (the same DDL as plain SQL), walks, kinds (of faults), startup,
-parallel. What has been measured is kept in .cache/bench/results.json, and docs/benchmarks.md is written from all that
-is there; ratios are those of one run. `--page` writes the page alone.
+Parts: five (the five tests, and the peers), limit (the same DDL as plain SQL), walks, rows, kinds (of faults),
+startup, parallel. What has been measured is kept in .cache/bench/results.json, and docs/benchmarks.md is written from
+all that is there; ratios are those of one run. `--page` writes the page alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.benchmarks.peers import CACHE, ROOT
 from tests.benchmarks.samples import Cell, Run
 from tests.benchmarks.server import SharedServer
 
-PARTS = ("five", "limit", "walks", "kinds", "startup", "parallel")
+PARTS = ("five", "limit", "walks", "rows", "kinds", "startup", "parallel")
 RESULTS = CACHE / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--groups", type=lambda text: text.split(","), default=walks.GROUPS, metavar="GROUP,...")
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=(), metavar="KIND,...", help="not all")
     parser.add_argument("--starts", type=int, default=15, metavar="N", help="rounds of start-up")
+    parser.add_argument("--histories", type=int, default=20, metavar="N", help="to walk over with rows and without")
     parser.add_argument("--parallel-size", type=int, default=200, metavar="N")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
     return parser
@@ -91,7 +92,9 @@ def _cells(chosen: argparse.Namespace, server: SharedServer) -> Iterator[Measure
     if "parallel" in chosen.only:
         yield from parallel.cells(server, chosen.rounds, chosen.parallel_size)
     if "walks" in chosen.only:
-        yield "walks", lambda: walks.speed(chosen.rounds)
+        yield walks.CELL, lambda: walks.speed(chosen.rounds)
+    if "rows" in chosen.only:
+        yield walks.ROWS, lambda: walks.rows(chosen.histories)
     if "kinds" in chosen.only:
         for group in chosen.groups:
             seeds = chosen.long_seeds if group == walks.LONG else chosen.seeds

@@ -120,6 +120,7 @@ def _of_walks(runs: Sequence[Run]) -> Iterator[Target]:
         found = figures.values(run.cells[walks.CELL][name], "commands per second") if run is not None else []
         text = f"walks, 50 revisions, {name}: at least 100 commands a second"
         yield Target(text, 100, True, statistics.median(found) if found else None)
+    yield from _of_rows(runs)
     for group in walks.GROUPS:
         cell = cell_of_kinds(runs, group)
         medians = [middle for samples in cell.values() if (middle := median_ratio(samples)) is not None]
@@ -127,6 +128,17 @@ def _of_walks(runs: Sequence[Run]) -> Iterator[Target]:
             f'walks, "{group}": the minimal path within 10 times the first failure, the worst of {len(medians)} kinds'
         )
         yield Target(text, 10, False, max(medians, default=None), _besides(cell, medians), " times" if medians else "")
+
+
+def _of_rows(runs: Sequence[Run]) -> Iterator[Target]:
+    run = newest(runs, (walks.ROWS, walks.EMPTY), (walks.ROWS, walks.POPULATED))
+    cell = run.cells[walks.ROWS] if run is not None else {}
+    rates = figures.values(cell.get(walks.INSERTED, []), "rows per second")
+    yield Target("rows: at least 5,000 inserted a second", 5000, True, statistics.median(rates) if rates else None)
+    for what, name in (("a command of a walk", "command"), ("all walks over a history", "whole")):
+        found = figures.ratios(cell, (walks.POPULATED, name), (walks.EMPTY, name)) if cell else []
+        text = f"rows: {what} takes at most 3 times as long with them"
+        yield Target(text, 3, False, statistics.median(found) if found else None, unit=" times" if found else "")
 
 
 def _besides(cell: Cell, medians: Sequence[float]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tests.benchmarks import processes
 from tests.benchmarks.peers import ROOT
@@ -13,6 +13,8 @@ from tests.benchmarks.samples import Cell, Sample
 
 CELL = "walks"
 COLD, SHRINKING = "cold", "shrinking"
+ROWS = "rows"
+INSERTED, EMPTY, POPULATED = "rows inserted", "walks without rows", "walks with rows"
 LONG = "long"
 GROUPS = ("faulty", LONG)
 """Of tests/quality: small histories, of which walks take every transition, and those where they walk at random."""
@@ -25,23 +27,28 @@ def kinds_cell(group: str) -> str:
 
 def speed(rounds: int) -> Cell:
     """Measure how many commands they run in a second."""
-    found: dict[str, list[Sample]] = {}
-    for round in range(rounds):
-        for name, sample in _printed("speed", str(round)):
-            found.setdefault(name, []).append(sample)
-    return found
+    return _gathered(sample for round in range(rounds) for sample in _printed("walking", "speed", str(round)))
+
+
+def rows(rounds: int) -> Cell:
+    """Measure how many rows are inserted in a second, and what rows make of the time of walks."""
+    return _gathered(_printed("rowing", str(rounds)))
 
 
 def kinds(group: str, seeds: int, kinds: Sequence[str] = ()) -> Cell:
     """Measure how soon faults are found, by kind; default: all kinds, of long histories those that take no rows."""
+    return _gathered(_printed("walking", "kinds", group, str(seeds), *kinds))
+
+
+def _gathered(samples: Iterable[tuple[str, Sample]]) -> Cell:
     found: dict[str, list[Sample]] = {}
-    for name, sample in _printed("kinds", group, str(seeds), *kinds):
+    for name, sample in samples:
         found.setdefault(name, []).append(sample)
     return found
 
 
-def _printed(*arguments: str) -> Iterator[tuple[str, Sample]]:
-    command = [sys.executable, "-m", "tests.benchmarks.walking", *arguments]
+def _printed(module: str, *arguments: str) -> Iterator[tuple[str, Sample]]:
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=processes.environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
