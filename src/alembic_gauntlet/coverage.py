@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass
 class Coverage:
-    """Revisions run in each direction, states seen, jumps over several revisions, and commands."""
+    """Revisions run in each direction, states seen, jumps over several revisions, and commands.
+
+    `times` has how long each run of a revision took, in microseconds, by revision and `upgrade` or `downgrade`: its
+    function and Alembic's own write to the version table, without env.py and without the commit of several together.
+    """
 
     revisions: set[str] = field(default_factory=set)
     upgraded: set[str] = field(default_factory=set)
@@ -17,6 +21,7 @@ class Coverage:
     states: set[tuple[str, ...]] = field(default_factory=set)
     jumps: set[tuple[str, ...]] = field(default_factory=set)
     commands: int = 0
+    times: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         counts = self.summary()
@@ -30,10 +35,16 @@ class Coverage:
         for name in ("revisions", "upgraded", "downgraded", "states", "jumps"):
             getattr(self, name).update(getattr(other, name))
         self.commands += other.commands
+        self.time(other.times)
 
     def see(self, heads: Iterable[str]) -> None:
         """Count a state by its heads."""
         self.states.add(tuple(sorted(heads)))
+
+    def time(self, times: Mapping[tuple[str, str], Iterable[int]]) -> None:
+        """Add runs of revisions, in microseconds."""
+        for run, microseconds in times.items():
+            self.times.setdefault(run, []).extend(microseconds)
 
     def summary(self) -> dict[str, int]:
         """Return the counts, as the report file has them."""
@@ -50,11 +61,13 @@ class Coverage:
         """Return everything as plain values, to send between processes."""
         sets = {name: sorted(getattr(self, name)) for name in ("revisions", "upgraded", "downgraded")}
         lists = {name: sorted(map(list, getattr(self, name))) for name in ("states", "jumps")}
-        return {**sets, **lists, "commands": self.commands}
+        times = [[*run, microseconds] for run, microseconds in sorted(self.times.items())]
+        return {**sets, **lists, "commands": self.commands, "times": times}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Coverage:
         """Return what `to_json` was called on."""
         ids: dict[str, Any] = {name: set(data[name]) for name in ("revisions", "upgraded", "downgraded")}
         lists: dict[str, Any] = {name: set(map(tuple, data[name])) for name in ("states", "jumps")}
-        return cls(**ids, **lists, commands=data["commands"])
+        times = {(revision, verb): list(runs) for revision, verb, runs in data["times"]}
+        return cls(**ids, **lists, commands=data["commands"], times=times)

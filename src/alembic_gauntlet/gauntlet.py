@@ -23,6 +23,7 @@ from alembic_gauntlet.descent import Descent, tell_unreachable
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, NothingToCheck
 from alembic_gauntlet.graph import Command
+from alembic_gauntlet.history import History
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.path import Action, Path, has_rows
@@ -98,6 +99,16 @@ class Gauntlet:
         taken = self._runner.coverage
         self._runner.coverage = Coverage(revisions=set(self._graph.order))
         return taken
+
+    def history(self, root: FilePath) -> History:
+        """Return the revisions as a report draws them; paths relative to `root`."""
+        return History.read(self._runner.script, self._graph, root)
+
+    @property
+    def irreversible(self) -> tuple[str, ...]:
+        """The revisions whose downgrade is not run, as the settings declare it."""
+        reversibility = self._reversibility()
+        return tuple(id for id in self._graph.order if not reversibility.may_downgrade(id))
 
     @property
     def target_metadata(self) -> MetaData | Sequence[MetaData] | None:

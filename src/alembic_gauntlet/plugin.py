@@ -27,11 +27,13 @@ from alembic_gauntlet.report import Report
 
 if TYPE_CHECKING:
     from alembic_gauntlet.gauntlet import Gauntlet
+    from alembic_gauntlet.html import Page
     from alembic_gauntlet.session import GauntletSession
     from alembic_gauntlet.share import Share
 
 URL_ENV = "GAUNTLET_DATABASE_URL"
 _REPORT = pytest.StashKey[Report]()
+_PAGE = pytest.StashKey["Page"]()
 _SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
 _PROBLEMS = pytest.StashKey[list[str]]()
 _PROGRESS = pytest.StashKey[Progress]()
@@ -53,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="write what the tests found to FILE.json (repeatable)",
+        help="write what the tests found to FILE.json, or as a page to FILE.html (repeatable)",
     )
     group.addoption(
         "--gauntlet-replay",
@@ -79,9 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_REPORT] = Report()
     config.stash[_SHOWN] = {}
     config.stash[_PROBLEMS] = []
-    for file in config.getoption("--gauntlet-report"):
-        if Path(file).suffix != ".json":
-            raise pytest.UsageError(f"--gauntlet-report {file}: the name has to end in .json")
+    _prepare_reports(config)
     if config.getoption("--gauntlet-replay") is not None:
         try:
             parse_path(config.getoption("--gauntlet-replay"))
@@ -95,6 +95,21 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[_BASELINE] = Baseline(Path(config.option.gauntlet_baseline))
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-baseline: {error}") from error
+
+
+def _prepare_reports(config: pytest.Config) -> None:
+    files = [Path(file) for file in config.getoption("--gauntlet-report")]
+    for file in files:
+        if file.suffix not in (".json", ".html"):
+            raise pytest.UsageError(f"--gauntlet-report {file}: the name has to end in .json or .html")
+    page = next((file for file in files if file.suffix == ".html"), None)
+    if page is not None:
+        from alembic_gauntlet.html import Page
+
+        try:
+            config.stash[_PAGE] = Page()
+        except GauntletError as error:
+            raise pytest.UsageError(f"--gauntlet-report {page}: {error}") from error
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -222,6 +237,7 @@ def pytest_runtest_makereport(
             "failures": [finding.to_json(item.config.rootpath) for finding in findings],
             "coverage": coverage.to_json(),
             "baseline": _against_baseline(item, error, findings),
+            "page": _for_page(item, findings, call.duration) if _PAGE in item.config.stash else None,
         }
 
 
@@ -240,6 +256,19 @@ def _against_baseline(
         return None
     found = [astuple(fault) for finding in findings for fault in faults(finding)]
     return {"found": found, "met": [astuple(fault) for fault in known.met], "certain": known.certain}
+
+
+def _for_page(item: pytest.Item, findings: Sequence[Finding], seconds: float) -> dict[str, Any]:
+    from alembic_gauntlet.html import more_of
+
+    gauntlet: Gauntlet | None = getattr(item, "funcargs", {}).get("gauntlet")
+    if gauntlet is None:
+        return more_of(findings, seconds)
+    try:
+        irreversible = gauntlet.irreversible
+    except GauntletError:  # misshapen settings: the test itself says so
+        irreversible = ()
+    return more_of(findings, seconds, gauntlet.history(item.config.rootpath), irreversible)
 
 
 class _Shown:
@@ -294,9 +323,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             config.stash[_PROBLEMS].append(str(error))
     for file in config.getoption("--gauntlet-report"):
         try:
-            config.stash[_REPORT].write(Path(config.invocation_params.dir, file))
+            _write_report(config, Path(config.invocation_params.dir, file))
         except GauntletError as error:
             config.stash[_PROBLEMS].append(str(error))
+
+
+def _write_report(config: pytest.Config, file: Path) -> None:
+    report = config.stash[_REPORT]
+    if file.suffix == ".html":
+        config.stash[_PAGE].write(file, config.rootpath, report.notes)
+    else:
+        report.write(file)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -318,12 +355,16 @@ class _Collector:
         self._config = config
         self._report = config.stash[_REPORT]
         self._baseline = config.stash.get(_BASELINE, None)
+        self._page = config.stash.get(_PAGE, None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = getattr(report, "gauntlet", None)
         if found is not None:
             outcome = "error" if report.failed and report.when != "call" else report.outcome
-            self._report.add(report.nodeid, outcome, found["failures"], Coverage.from_json(found["coverage"]))
+            coverage = Coverage.from_json(found["coverage"])
+            self._report.add(report.nodeid, outcome, found["failures"], coverage)
+            if self._page is not None and found["page"] is not None:
+                self._page.add(report.nodeid, outcome, found["failures"], coverage, found["page"])
             self._report.notes += [str(note) for name, note in report.user_properties if name == "gauntlet"]
             if self._baseline is not None and found["baseline"] is not None:
                 self._record(report.nodeid, self._baseline, **found["baseline"])
@@ -339,6 +380,8 @@ class _Collector:
         if coverage.commands:
             self._report.coverage.merge(coverage)
             self._report.notes.append("interrupted; by then:")
+        if running is not None and self._page is not None:
+            self._page.cover(running.history(self._config.rootpath), coverage)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -196,14 +196,23 @@ class Report:
         self.coverage.merge(coverage)
 
     def write(self, file: Path) -> None:
-        """Write the report; the suffix of `file` says how.
+        """Write the report as JSON.
 
         Raises:
-            GauntletError: the suffix is unknown, or the file cannot be written.
+            GauntletError: the file cannot be written.
         """
         data = {"version": VERSION, "tests": self.tests, "coverage": self.coverage.summary()}
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(data, indent=1) + "\n")
-        except OSError as error:
-            raise GauntletError(f"The report {file} cannot be written: {error.strerror}.") from error
+        save(file, json.dumps(data, indent=1) + "\n")
+
+
+def save(file: Path, text: str) -> None:
+    """Write a report, and the folders above it.
+
+    Raises:
+        GauntletError: the file cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise GauntletError(f"The report {file} cannot be written: {error.strerror}.") from error

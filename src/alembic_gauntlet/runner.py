@@ -8,6 +8,7 @@ loading it is most of the cost of a command on a long history. No transaction is
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -55,18 +56,24 @@ class Outcome:
 
 
 class _Progress:
-    """Which revision is running. `step` is that of the last one started; `done` once its function has returned."""
+    """Which revisions have run, each with its time in microseconds; `done` once the last one's function has returned.
+
+    Alembic asks for a step once it is through with the one before.
+    """
 
     def __init__(self) -> None:
         self.heads: tuple[str, ...] = ()
         self.revisions: list[str] = []
+        self.microseconds: list[int] = []
         self.done = True
 
     def follow(self, steps: Iterable[Any]) -> Iterator[Any]:
         for step in steps:
             self.revisions.append(step.revision.revision)
             self.done = False
+            began = time.perf_counter_ns()
             yield step
+            self.microseconds.append((time.perf_counter_ns() - began) // 1000)
             self.done = True
 
 
@@ -157,6 +164,8 @@ class Runner:
                 self.coverage.jumps.add((str(command), *sorted(progress.heads)))
             upgrade = command.verb == "upgrade"
             (self.coverage.upgraded if upgrade else self.coverage.downgraded).update(progress.revisions)
+            timed = zip(progress.revisions, progress.microseconds, strict=True)
+            self.coverage.time({(revision, command.verb): [microseconds] for revision, microseconds in timed})
         self.on_command(self.coverage)
 
     def inside(
