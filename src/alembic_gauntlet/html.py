@@ -76,13 +76,17 @@ def more_of(
 class Page:
     """Gathers what the tests of a session have found, and writes it.
 
+    Args:
+        options: what pytest needs besides to replay a path, such as ` --gauntlet-since a1`.
+
     Raises:
         GauntletError: this build of the package lacks the library that lays out the graph.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: str = "") -> None:
         if not _LIBRARY.exists():
             raise GauntletError(_NO_LIBRARY)
+        self._options = options
         self._tests: list[_Test] = []
         self._histories: dict[History, _Covered] = {}
 
@@ -123,6 +127,7 @@ class Page:
         return {
             "version": version("alembic-gauntlet"),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "options": self._options,
             "notes": list(dict.fromkeys(notes)),
             "histories": [_history(history, self._histories[history]) for history in histories],
             "tests": [_test(test) for test in self._tests],

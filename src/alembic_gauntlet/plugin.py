@@ -107,7 +107,8 @@ def _prepare_reports(config: pytest.Config) -> None:
         from alembic_gauntlet.html import Page
 
         try:
-            config.stash[_PAGE] = Page()
+            since = config.getoption("--gauntlet-since")
+            config.stash[_PAGE] = Page(f" --gauntlet-since {since}" if since else "")
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-report {page}: {error}") from error
 

@@ -5,6 +5,9 @@
 const ROW = 28;
 const LONG_RUN = 4;  // Fewer revisions than this are never collapsed.
 const BASE = "base";
+const COVERED = {
+  both: "upgraded and downgraded", up: "upgraded, never downgraded", down: "downgraded, never upgraded", none: "never run to its end",
+};
 
 /** Make an element; `text` is set as text, whatever it holds. */
 function element(tag, attributes = {}, ...children) {
@@ -105,7 +108,7 @@ class HistoryGraph {
 function laneOf(rows) {
   const place = new Map(rows.map((row, index) => [row.key, index]));
   const graph = d3.graphStratify().id((row) => row.key).parentIds((row) => row.parents)(rows);
-  d3.grid().rank((node) => place.get(node.data.key)).nodeSize([1, 1]).gap([0, 0])(graph);
+  d3.grid().lane(d3.laneGreedy().topDown(false)).rank((node) => place.get(node.data.key)).nodeSize([1, 1]).gap([0, 0])(graph);
   return new Map([...graph.nodes()].map((node) => [node.data.key, Math.round(node.x - 0.5)]));
 }
 
@@ -149,7 +152,7 @@ class GraphView {
     this.rows = new Map(rows.map((row) => [row.key, row]));
     const lanes = laneOf(rows);
     const count = Math.max(...lanes.values()) + 1;
-    const room = Math.max(60, Math.min(280, this.scroll.clientWidth * 0.4));
+    const room = Math.max(70, Math.min(280, this.scroll.clientWidth * 0.25));
     const width = Math.max(5, Math.min(18, room / count));
     const at = new Map(rows.map((row, index) => [
       row.key, { x: (lanes.get(row.key) + 0.5) * width, y: (rows.length - index - 0.5) * ROW },
@@ -216,6 +219,8 @@ class GraphView {
       element("span", { class: "id", text: `${members.length} revisions` }),
       element("span", { class: "message", text: `${members[0].id} … ${members.at(-1).id}` }),
       element("span", { class: "gap" }),
+      element("span", { class: "took" }),
+      element("span", { class: "took" }),
     ];
   }
 
@@ -225,16 +230,17 @@ class GraphView {
     made.classList.toggle("faulty", failures.length > 0);
     made.classList.toggle("hit", this.hits.has(id));
     made.setAttribute("aria-selected", String(this.selected === id));
-    made.title = [id, message, file].filter(Boolean).join("\n");
+    made.title = [id, message, file, COVERED[this.graph.covered(revision)]].filter(Boolean).join("\n");
     const tags = this.graph.history.heads.includes(id) ? ["head", ...labels] : labels;
-    const took = [[upgrade, "↑"], [downgrade, "↓"]].filter(([times]) => times);
     return [
       element("span", { class: "id", text: id }),
       ...tags.map((text) => element("span", { class: "chip", text })),
       element("span", { class: "message", text: message }),
       element("span", { class: "gap" }),
       failures.length ? element("span", { class: "chip bad", text: counted(failures.length, "failure") }) : null,
-      element("span", { class: "took", text: took.map(([times, sign]) => `${sign} ${milliseconds(times.median)}`).join("  ") }),
+      ...[[upgrade, "↑", "upgrade"], [downgrade, "↓", "downgrade"]].map(([times, sign, verb]) => element("span", {
+        class: "took", text: times ? `${sign} ${milliseconds(times.median)}` : "", title: times ? `median time of its ${verb}` : null,
+      })),
     ].filter(Boolean);
   }
 

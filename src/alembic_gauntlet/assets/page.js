@@ -117,6 +117,7 @@ function showHistory(number) {
   byId("history").value = String(number);
   view.collapsed = history().revisions.length > MANY;
   byId("collapse").setAttribute("aria-pressed", String(view.collapsed));
+  byId("collapse").hidden = graphs[number].rows(true, new Set(), new Map()).length > history().revisions.length;
   view.show(graphs[number]);
   search();
 }

@@ -39,14 +39,14 @@ function block(title, content, extra = null) {
 function failureList(failures, chosen, choose) {
   const list = element("div", { class: "failures", role: "listbox", "aria-label": "Failures" });
   failures.forEach((failure, index) => {
-    const place = failure.file === null ? "" : `${failure.file}${failure.line === null ? "" : `:${failure.line}`}`;
+    const place = failure.file === null ? "" : `${failure.file.split("/").at(-1)}${failure.line === null ? "" : `:${failure.line}`}`;
     list.append(element(
       "div",
       { role: "option", "data-failure": index, tabindex: index === chosen ? "0" : "-1", "aria-selected": String(index === chosen) },
       element("div", { class: "what" },
         element("span", { class: "chip bad", text: failure.revision ?? "history" }),
         element("span", { text: gist(failure) })),
-      element("div", { class: "where", text: [failure.invariant, place || testName(failure.test)].join(" · ") }),
+      element("div", { class: "where", text: [failure.invariant, testName(failure.test).split("::").at(-1), place].filter(Boolean).join(" · ") }),
     ));
   });
   list.addEventListener("click", (event) => {
@@ -79,6 +79,11 @@ function testName(nodeid) {
   return nodeid.split("::").slice(1).join("::") || nodeid;
 }
 
+/** A test's name, which may break before each part of it. */
+function breakable(nodeid) {
+  return nodeid.split(/(?=::)/).flatMap((part) => [element("wbr"), part]);
+}
+
 function failureDetail(failure, show) {
   const [first, ...more] = failure.message.split("\n");
   const rows = failure.path.filter((step) => step.verb === "insert");
@@ -91,7 +96,7 @@ function failureDetail(failure, show) {
       ...(failure.revision === null ? [] : [
         element("dt", { text: "Revision" }), element("dd", {}, revisionLink(failure.revision, show)),
       ]),
-      element("dt", { text: "Test" }), element("dd", {}, element("code", { text: failure.test }))),
+      element("dt", { text: "Test" }), element("dd", {}, element("code", {}, ...breakable(failure.test)))),
     failure.path.length ? pathBlock(failure) : null,
     failure.changes.length ? changesBlock(failure) : null,
     failure.file === null ? null : sourceBlock(failure),
@@ -113,7 +118,7 @@ function pathBlock({ path }) {
 }
 
 function replayBlock({ replay }) {
-  const text = `pytest -m fuzz --gauntlet-replay '${replay.replaceAll("'", "'\\''")}'`;
+  const text = `pytest -m fuzz${data.options} --gauntlet-replay '${replay.replaceAll("'", "'\\''")}'`;
   const line = element("ol", { class: "box commands" }, element("li", {}, element("code", { text })));
   return block("Run it again", line, copyButton(text, "Copy the command that runs it again"));
 }
@@ -220,8 +225,8 @@ function coverageView(history, notes, show) {
       tile(coverage.upgraded, `of ${counted(coverage.revisions, "revision")} upgraded`, share(coverage.upgraded)),
       tile(coverage.downgraded, `of ${counted(coverage.revisions, "revision")} downgraded`, share(coverage.downgraded)),
       tile(coverage.commands, "Alembic commands run"),
-      tile(coverage.states, "states left by a command"),
-      tile(coverage.jumps, "commands over several revisions, each from another state")),
+      tile(coverage.states, "states reached"),
+      tile(coverage.jumps, "jumps over several revisions")),
     notes.length ? block("What the tests noted", element("ul", { class: "notes" }, ...notes.map((text) => element("li", { text })))) : null,
     missing("Never upgraded", revisions.filter((revision) => !revision.upgraded), show),
     missing("Never downgraded", revisions.filter((revision) => !revision.downgraded), show),
@@ -245,26 +250,20 @@ function missing(title, revisions, show) {
 
 const TIMINGS = [
   { name: "Revision", of: (revision) => revision.id },
-  { name: "Up", title: "How often it was upgraded", of: (revision) => revision.upgrade?.count ?? 0, number: true },
-  { name: "Total", of: (revision) => revision.upgrade?.total ?? 0, text: milliseconds, number: true },
-  { name: "Median", of: (revision) => revision.upgrade?.median ?? 0, text: milliseconds, number: true },
-  { name: "Down", title: "How often it was downgraded", of: (revision) => revision.downgrade?.count ?? 0, number: true },
-  { name: "Total", of: (revision) => revision.downgrade?.total ?? 0, text: milliseconds, number: true },
-  { name: "Median", of: (revision) => revision.downgrade?.median ?? 0, text: milliseconds, number: true },
+  ...[["upgrade", "↑"], ["downgrade", "↓"]].flatMap(([verb, sign]) => [
+    { name: `${sign} runs`, label: `Runs of ${verb}`, of: (revision) => revision[verb]?.count ?? 0, number: true },
+    { name: `${sign} total`, label: `Total time of ${verb}`, of: (revision) => revision[verb]?.total ?? 0, text: milliseconds, number: true },
+    { name: `${sign} median`, label: `Median time of ${verb}`, of: (revision) => revision[verb]?.median ?? 0, text: milliseconds, number: true },
+  ]),
 ];
 
 /** How often each revision ran, and how long that took; a click on a heading sorts. */
 function timingsView(history, show) {
   let [column, descending] = [3, true];
   const body = element("tbody");
-  const heads = TIMINGS.map(({ name, title, number }, index) => element("th",
-    { scope: "col", class: number ? "number" : "", title },
-    element("button", { type: "button", text: name, "aria-label": label(index), onclick: () => sort(index) })));
-
-  function label(index) {
-    const direction = index > 3 ? "downgrade" : "upgrade";
-    return index === 0 ? "Revision" : `${{ Up: "Upgrades", Down: "Downgrades" }[TIMINGS[index].name] ?? `${TIMINGS[index].name} of ${direction}`}`;
-  }
+  const heads = TIMINGS.map(({ name, label, number }, index) => element("th",
+    { scope: "col", class: number ? "number" : "", title: label },
+    element("button", { type: "button", text: name, "aria-label": label, onclick: () => sort(index) })));
 
   function sort(index) {
     descending = index === column ? !descending : index > 0;
