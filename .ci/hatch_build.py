@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -35,12 +36,20 @@ class LibraryHook(BuildHookInterface[Any]):
         if target.exists() and target.read_text(encoding="utf-8").startswith(TITLE):
             return
         try:
-            target.write_text(library(), encoding="utf-8")
+            replace(target, library())
         except LibraryMissing as missing:
             if self.target_name == "sdist":
                 raise
             target.unlink(missing_ok=True)
             self.app.display_warning(f"{missing} The HTML report of alembic-gauntlet will not be available.")
+
+
+def replace(target: Path, text: str) -> None:
+    """Write a file at once: several environments may be installed side by side."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, target)
 
 
 class LibraryMissing(Exception):

@@ -235,13 +235,14 @@ def _source(root: Path, file: str | None, line: int | None) -> dict[str, Any] | 
 def _page(data: Mapping[str, Any]) -> str:
     style, library = _asset("page.css"), _asset(_LIBRARY.name)
     script = "\n".join(map(_asset, _SCRIPTS))
+    scripts = f"{_hash(library)} {_hash(script)}"
     return Template(_asset("page.html")).substitute(
         style=style,
         library=library,
         script=script,
         data=embedded(data),
         policy=(
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(library)} {_hash(script)}; "
+            f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {scripts}; "
             "base-uri 'none'; form-action 'none'"
         ),
     )

@@ -356,7 +356,7 @@ class _Collector:
         self._config = config
         self._report = config.stash[_REPORT]
         self._baseline = config.stash.get(_BASELINE, None)
-        self._page = config.stash.get(_PAGE, None)
+        self._page: Page | None = config.stash.get(_PAGE, None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found = getattr(report, "gauntlet", None)

@@ -5,8 +5,6 @@ import re
 
 import pytest
 
-from tests.benchmarks.histories import write
-
 EXAMPLE = ("-k", "stairway or all_the_way or head")
 
 
@@ -98,25 +96,6 @@ def test_page_shows_the_rows_of_a_path(project) -> None:
         "alembic upgrade a2",
     ]
     assert failure["path"][1]["row"] == [["id", "7"]]
-
-
-def test_history_of_500_revisions(project) -> None:
-    """With branches, and one fault: the path of two commands runs all of them, and all were covered."""
-    (project.path / "long").mkdir()
-    write(project.path / "long", 500, branched=True)
-    for name in ("alembic.ini", "migrations", "models.py"):
-        target = project.path / name
-        if target.is_dir():
-            target.rename(project.path / "short")
-        (project.path / "long" / name).rename(target)
-    project.edit("migrations/versions/r0231_.py", '    op.execute("DROP TYPE kind139")\n', "")
-    project.pytest("-k", "all_the_way", "--gauntlet-report", "r.html")
-    page = data(project.path / "r.html")
-    (history,) = page["histories"]
-    assert history["coverage"]["downgraded"] == len(history["revisions"]) == 500
-    (failure,) = page["failures"]
-    assert failure["revision"] == "r0231"
-    assert (project.path / "r.html").stat().st_size < 2**20
 
 
 def test_page_of_a_session_without_a_history(project) -> None:

@@ -23,7 +23,9 @@ def described(id: str, *parents: str, message: str = "", depends_on: tuple[str, 
     return Described(id, parents, depends_on, (), f"migrations/versions/{id}_.py", message)
 
 
-HISTORY = History("migrations", (described("a1"), described("a2", "a1"), described("b2", "a1"), described("m", "a2", "b2")))
+HISTORY = History(
+    "migrations", (described("a1"), described("a2", "a1"), described("b2", "a1"), described("m", "a2", "b2"))
+)
 
 
 def shown(page: Page, folder: Path) -> dict:
@@ -33,7 +35,9 @@ def shown(page: Page, folder: Path) -> dict:
     return json.loads(re.search(r'<script type="application/json" id="data">([^<]*)</script>', text)[1])
 
 
-def page_of(*findings: Finding, root: Path, history: History | None = HISTORY, coverage: Coverage | None = None) -> Page:
+def page_of(
+    *findings: Finding, root: Path, history: History | None = HISTORY, coverage: Coverage | None = None
+) -> Page:
     page = Page()
     failures = [finding.to_json(root) for finding in findings]
     page.add(NODEID, "failed", failures, coverage or Coverage(), plain(more_of(findings, 1.5, history, ["a1"])))
@@ -137,7 +141,7 @@ def test_source_that_cannot_be_read_is_left_out(tmp_path: Path, name: str | None
 
 def test_times_and_coverage_of_each_revision(tmp_path: Path) -> None:
     """Counts, and milliseconds; what never ran has none. The coverage of several tests is added up."""
-    first = Coverage(set("ab"), {"a1", "a2"}, {"a2"}, times={("a1", "upgrade"): [1000, 3000], ("a2", "downgrade"): [500]})
+    first = Coverage(set(), {"a1", "a2"}, {"a2"}, times={("a1", "upgrade"): [1000, 3000], ("a2", "downgrade"): [500]})
     second = Coverage.from_json(plain(Coverage(set(), {"a1"}, times={("a1", "upgrade"): [8000]}).to_json()))
     page = page_of(root=tmp_path, coverage=first)
     page.add(NODEID, "passed", [], second, more_of((), 0.25, HISTORY))
