@@ -2,8 +2,14 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+
+from tests.integration.test_interrupted import sees_ctrl_c
 
 EXAMPLE = ("-k", "stairway or all_the_way or head")
 
@@ -107,6 +113,29 @@ def test_page_of_a_session_without_a_history(project) -> None:
     project.write("test_migrations.py", "def test_nothing():\n    pass\n")
     project.pytest("--gauntlet-report", "none.html").assert_outcomes(passed=1)
     assert data(project.path / "none.html")["tests"] == []
+
+
+@sees_ctrl_c
+def test_page_of_an_interrupted_session(project) -> None:
+    """It has what was covered by then, though the test has no verdict."""
+    project.table("a1", None, "users")
+    reached = project.path / "reached"
+    project.revision("a2", "a1", f"open({str(reached)!r}, 'w').close()\nop.execute('SELECT pg_sleep(60)')")
+    options = ["-p", "no:cacheprovider", "-k", "stairway", "--gauntlet-url", project.server.url]
+    command = [sys.executable, "-m", "pytest", *options, "--gauntlet-report", "r.html"]
+    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not reached.exists():
+            assert time.monotonic() < deadline, "the slow migration is never reached"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+    page = data(project.path / "r.html")
+    assert page["tests"] == []
+    assert [each["upgraded"] for each in page["histories"][0]["revisions"]] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["report.txt", "report", "report.html.gz"])

@@ -4,6 +4,7 @@
 
 const ROW = 28;
 const LONG_RUN = 4;  // Fewer revisions than this are never collapsed.
+const FEW_STEPS = 4;
 const BASE = "base";
 const COVERED = {
   both: "upgraded and downgraded", up: "upgraded, never downgraded", down: "downgraded, never upgraded", none: "never run to its end",
@@ -206,12 +207,17 @@ class GraphView {
       return made;
     }
     made.classList.toggle("on-path", this.isOnPath(row));
-    const steps = (this.path.get(row.revision.id) ?? []).map((step) => element("span", {
-      class: "chip path", text: step, title: `run by command ${step.slice(0, -1)} of the path`,
-    }));
+    const steps = this.steps(this.path.get(row.revision.id) ?? []);
     made.append(...(row.kind === "run" ? this.ofRun(row) : this.ofRevision(row, made)));
     made.querySelector(".gap").after(...steps);
     return made;
+  }
+
+  /** The commands that run a revision, the first few by their numbers. */
+  steps(steps) {
+    const few = steps.length > FEW_STEPS ? [...steps.slice(0, FEW_STEPS - 1), `+${steps.length - FEW_STEPS + 1}`] : steps;
+    const title = `run by these steps of the path: ${steps.join(", ")}`;
+    return few.map((text) => element("span", { class: "chip path", text, title }));
   }
 
   ofRun({ members }) {

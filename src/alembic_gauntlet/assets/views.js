@@ -139,7 +139,7 @@ function changesBlock({ changes, invariant }) {
 function side(kind, title, pieces) {
   const text = pieces === null
     ? element("span", { class: "absent", text: "not there" })
-    : element("pre", {}, pieces[0], element("mark", { text: pieces[1] }), pieces[2]);
+    : element("pre", {}, pieces[0], pieces[1] ? element("mark", { text: pieces[1] }) : "", pieces[2]);
   return element("div", { class: kind }, element("small", { text: title }), text);
 }
 
