@@ -24,7 +24,7 @@ BUNDLE = "dist/d3-dag.iife.min.js"
 SHA256 = "d72413976861ffbc7fa3a400d33262ce47490e7637fce90b812f1631eec65fb5"
 TARGET = "src/alembic_gauntlet/assets/d3-dag.js"
 TITLE = f"/*! {PACKAGE} {VERSION}, with what it bundles.\n"
-SECONDS = 120
+SECONDS = 60
 
 
 class LibraryHook(BuildHookInterface[Any]):
@@ -62,7 +62,8 @@ def library() -> str:
     if npm is None:
         raise LibraryMissing("npm is not installed.")
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save", "--fetch-retries=1"]
+        options += ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
         command = [npm, "install", "--prefix", folder, *options, f"{PACKAGE}@{VERSION}"]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS, cwd=folder)

@@ -102,7 +102,9 @@ function chooseFailure(index) {
   const graph = graphs[chosen.history];
   const ran = failure.path.flatMap((step) => step.revisions ?? []);
   const target = [failure.revision, ran.at(-1)].find((id) => graph.revisions.has(id));
-  if (target !== undefined) view.select(target);
+  if (target === undefined) return;
+  chosen.revision = target;
+  view.select(target);
 }
 
 function showRevision(id) {

@@ -101,7 +101,7 @@ function failureDetail(failure, show) {
     failure.changes.length ? changesBlock(failure) : null,
     failure.file === null ? null : sourceBlock(failure),
     rows.length ? rowsBlock(rows) : null,
-    failure.hint ? block("Remedy", element("pre", { class: "box said", text: failure.hint })) : null,
+    failure.hint ? block("Remedy", element("pre", { class: "box said remedy", text: failure.hint })) : null,
     failure.path.length ? replayBlock(failure) : null,
   );
 }
@@ -119,7 +119,7 @@ function pathBlock({ path }) {
 
 function replayBlock({ replay }) {
   const text = `pytest -m fuzz${data.options} --gauntlet-replay '${replay.replaceAll("'", "'\\''")}'`;
-  const line = element("ol", { class: "box commands" }, element("li", {}, element("code", { text })));
+  const line = element("ol", { class: "box commands alone" }, element("li", {}, element("code", { text })));
   return block("Run it again", line, copyButton(text, "Copy the command that runs it again"));
 }
 
