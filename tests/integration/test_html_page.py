@@ -309,3 +309,32 @@ def test_page_without_failures_and_without_histories(open_page, project) -> None
     project.pytest("--gauntlet-report", "empty.html")
     opened = open_page(project.path / "empty.html")
     assert opened.texts("#view") == ["No test has used the gauntlet."]
+
+
+def test_two_histories_have_a_graph_each(open_page, project) -> None:
+    """One is chosen at the top, or by choosing a failure of it."""
+    project.table("a1", None, "users")
+    shutil.copytree(project.path / "migrations", project.path / "other")
+    project.revision("a2", "a1", "op.execute('SELECT 1/0')")
+    own = """
+        @pytest.fixture
+        def alembic_config(self):
+            config = Config("alembic.ini")
+            config.set_main_option("script_location", "other")
+            return config
+    """
+    project.test_class(own, header="from alembic.config import Config")
+    first = "from alembic_gauntlet import MigrationTestBase\nclass TestA(MigrationTestBase):\n    pass\n"
+    project.write("test_first.py", first)
+    project.pytest("-k", "stairway", "--gauntlet-report", "report.html").assert_outcomes(
+        passed=1, failed=1, deselected=14
+    )
+    opened = open_page(project.path / "report.html")
+    assert opened.texts("#history option") == ["migrations (2)", "other (1)"]
+    assert opened.texts(".revision .id") == ["a2", "a1", "base"]
+    opened.page.select_option("#history", "1")
+    assert opened.texts(".revision .id") == ["a1", "base"]
+    assert opened.texts(".revision.faulty") == []
+    opened.page.click(".failures [role=option]")
+    assert opened.texts(".revision.faulty .id") == ["a2"]
+    assert opened.page.input_value("#history") == "0"
