@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -86,6 +87,18 @@ def _closed() -> pq.abc.PGconn:
     return pgconn
 
 
+def is_alive(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether an idle connection is of use still, without asking the server.
+
+    What there is to be read on it is the server's farewell: the backend was terminated, or the server has stopped.
+    """
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
 class Backend:
     """The backend of one sandbox. It serves one connection at a time."""
 
@@ -108,12 +121,17 @@ class Backend:
         if self._lease is not None or not keywords.keys() <= LIBPQ_KEYWORDS:
             return None
         key = (keywords, {name: value for name, value in os.environ.items() if name.startswith("PG")})
-        if self._root is None or self._root.closed or key != self._key:
+        if self._root is None or not is_alive(self._root) or key != self._key:
             self._connect(keywords)
             self._key = key
         assert self._root is not None
         self._lease = _Lease(self._root.pgconn, context, self._take_back)
         return self._lease
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the backend, as the server counts; None where none is kept."""
+        return None if self._root is None or self._root.closed else self._root.info.backend_pid
 
     def close(self) -> None:
         """Close the connection, whoever uses it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 
 _STATEMENT_LENGTH = 240
@@ -41,6 +42,20 @@ class Explanation:
     statement: str | None
     raised_there: bool
     traceback: str
+
+
+def sqlstate(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE of the database error in an exception, or in one that has led to it, whatever the driver.
+
+    Empty where that has none, such as a connection that fails or breaks; None where there is no database error.
+    """
+    while error is not None:
+        if isinstance(error, (DBAPIError, psycopg.Error, OSError)):
+            own = getattr(error, "orig", None) or error
+            fields = own.args[0] if own.args and isinstance(own.args[0], dict) else {}  # of pg8000
+            return getattr(own, "sqlstate", None) or getattr(own, "pgcode", None) or fields.get("C") or ""
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def explain(error: BaseException, within: Iterable[Path]) -> Explanation:

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from textwrap import shorten
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,8 @@ from psycopg import sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend
+from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend, is_alive
+from alembic_gauntlet.blame import explain, sqlstate
 from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.errors import GauntletError
 
@@ -52,6 +54,24 @@ FROM source JOIN pg_db_role_setting ON setdatabase = oid, unnest(setconfig) AS s
 _LISTS = ["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]
 
 
+_FULL = {
+    "53100": ("has no room left on its disk", "Free some there"),
+    "53300": ("has no connection left", "Raise its max_connections, or end other sessions"),
+    "58030": ("cannot read or write its files", "Its log says more"),
+}
+"""Conditions of a server that are no fault of a statement, by SQLSTATE, and their remedies."""
+_GONE = (
+    "was stopped or restarted, has crashed, or takes no more connections",
+    "See that it runs and has connections left",
+)
+SESSION_ENDED = ("", "57P01", "57P02", "57P03")
+"""SQLSTATEs of a session that has ended, alone or with its server; the empty one: it has broken off."""
+
+
+class ServerLost(GauntletError):
+    """The server is gone, was restarted, or is full: what has failed meanwhile is no fault of a migration."""
+
+
 class Server:
     """A PostgreSQL server on which sandbox databases are made; the maintenance database itself is never written to.
 
@@ -70,6 +90,7 @@ class Server:
         self._throwaway = throwaway
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
+        self._lost: ServerLost | None = None
         self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
         self._sweep()
 
@@ -82,6 +103,7 @@ class Server:
 
         Raises:
             GauntletError: the role may not create databases.
+            ServerLost: the server is gone, or full.
         """
         sandbox = Sandbox(self, f"gauntlet_{self.token}_{next(self._numbers)}")
         if template is not None:
@@ -119,13 +141,14 @@ class Server:
             self._execute(sql.SQL("; ").join(statements))
 
     def drop(self, sandbox: Sandbox) -> None:
-        """Drop a sandbox of this server, whoever is connected to it."""
+        """Drop a sandbox of this server, whoever is connected to it; where the server is lost, leave it to `close`."""
         if sandbox.name in self._sandboxes:
             sandbox.close()
-            self._wait_until_left(sandbox)
-            self._execute(_drop_statement(sandbox.name))
-            # Not before: a Ctrl-C while it is dropped must not leave it behind.
-            self._sandboxes.pop(sandbox.name, None)
+            with suppress(ServerLost):
+                self._wait_until_left(sandbox)
+                self._execute(_drop_statement(sandbox.name))
+                # Not before: a Ctrl-C while it is dropped must not leave it behind.
+                self._sandboxes.pop(sandbox.name, None)
 
     def owns(self, database: str | None) -> bool:
         """Return whether `database` is the name of a sandbox that this session has made, dropped by now or not."""
@@ -140,6 +163,49 @@ class Server:
             )
         )
 
+    def end_strays(self, sandbox: Sandbox) -> None:
+        """End the sessions on a sandbox that are not ours: what a migration has opened by itself, and never closed.
+
+        From the command line they end with the process, and let go of their locks.
+        """
+        self._execute(
+            sql.SQL(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} AND usename = current_user "
+                "AND pid <> ALL ({}::int[])"
+            ).format(sql.Literal(sandbox.name), sql.Literal(sandbox.pids))
+        )
+
+    def trouble(self, error: BaseException, meanwhile: str = "") -> ServerLost | None:
+        """Return what is wrong with the server, where an error comes of that; None where it does not.
+
+        Args:
+            error: whatever has failed.
+            meanwhile: what was being done, as a sentence to be told.
+        """
+        __tracebackhide__ = True
+        state = sqlstate(error)
+        if state in _FULL:
+            return self._tell(_FULL[state], error, meanwhile)
+        if state not in SESSION_ENDED:
+            return None
+        try:
+            if is_alive(self._connection):
+                self._connection.execute("SELECT 1")
+                # That one lives; but a server may take no new connections.
+                _connect(self.url, application_name="").close()
+                return None
+        except (psycopg.Error, GauntletError):
+            pass
+        return self._tell(_GONE, error, meanwhile)
+
+    def _tell(self, condition: tuple[str, str], error: BaseException, meanwhile: str) -> ServerLost:
+        what, remedy = condition
+        reason = shorten(explain(error, ()).summary, 200)
+        return ServerLost(
+            f"The PostgreSQL server {describe(self.url)} {what}:\n    {reason}\n{meanwhile}"
+            f"This is no fault of a migration. {remedy}, and run the tests again."
+        )
+
     def _wait_until_left(self, sandbox: Sandbox) -> None:
         """Wait a moment for closed connections to go: PostgreSQL looks for them every 100 ms only."""
         for _ in range(_LOOKS):
@@ -149,16 +215,47 @@ class Server:
             time.sleep(0.001)
 
     def close(self) -> None:
-        """Drop all sandboxes that are left, and disconnect."""
+        """Drop all sandboxes that are left, and disconnect; those of a server that is gone go with it."""
+        self._lost = None  # it may be back
+        try:
+            self._drop_all()
+        except KeyboardInterrupt:
+            self._drop_all()  # a second one is obeyed
+            raise
+        finally:
+            self._connection.close()
+
+    def _drop_all(self) -> None:
         for sandbox in list(self._sandboxes.values()):
             self.drop(sandbox)
-        self._connection.close()
 
     def _execute(self, statement: sql.SQL | sql.Composed) -> psycopg.Cursor[Any]:
-        if self._connection.closed or self._connection.broken:
-            # A Ctrl-C in the middle of a statement can cost the connection; the sandboxes must still go.
+        __tracebackhide__ = True
+        self._reconnect()
+        try:
+            return self._connection.execute(statement)
+        except psycopg.OperationalError as error:
+            trouble = self.trouble(error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    def _reconnect(self) -> None:
+        """Connect anew where the connection is lost: Ctrl-C in a statement can cost it, and sandboxes must still go.
+
+        Raises:
+            ServerLost: there is no connecting; it is raised ever after, at once.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if is_alive(self._connection):
+            return
+        self._connection.close()
+        try:
             self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
-        return self._connection.execute(statement)
+        except GauntletError as error:
+            self._lost = ServerLost(str(error))
+            raise self._lost from None
 
     def _sweep(self) -> None:
         databases = self._connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'gauntlet\\_%'")
@@ -194,9 +291,15 @@ class Sandbox:
     @property
     def connection(self) -> psycopg.Connection[Any]:
         """Our own connection to the sandbox, in autocommit; opened on first use and kept."""
-        if self._connection is None or self._connection.closed:
+        if self._connection is None or not is_alive(self._connection):
             self._connection = _connect(self.server.url.set(database=self.name), application_name="")
         return self._connection
+
+    @property
+    def pids(self) -> list[int]:
+        """The backends of our own connection and of the one that is kept for commands."""
+        own = self._connection
+        return [pid for pid in (own.info.backend_pid if own and not own.closed else None, self.backend.pid) if pid]
 
     def url(self, drivername: str) -> URL:
         """Return the SQLAlchemy URL of the sandbox for a driver such as `postgresql+asyncpg`."""

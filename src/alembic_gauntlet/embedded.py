@@ -17,9 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from alembic_gauntlet.errors import GauntletError
 
@@ -169,7 +172,7 @@ class EmbeddedServer:
         postgres = [str(binaries / "postgres"), "-D", str(directory / "data"), *options]
         script = _KEEPER.format(initdb=shlex.join(_initdb(binaries, directory)), postgres=shlex.join(postgres))
         # A session of its own: Ctrl-C in the terminal is for pytest, which stops the server when it has cleaned up.
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        keeper: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
             ["/bin/sh", "-c", script, "gauntlet-keeper", str(directory), str(self._remove or "")],
             stdin=self._alive,
             stdout=subprocess.DEVNULL,
@@ -179,6 +182,10 @@ class EmbeddedServer:
             start_new_session=True,
             **_run_as(user),
         )
+        if keeper.stdin is not None:
+            # What a migration forks must not keep the server alive, such as the workers of a pool.
+            os.register_at_fork(after_in_child=partial(_close, weakref.ref(keeper.stdin)))
+        return keeper
 
     def stop(self) -> None:
         """Stop the server and remove its directory. Harmless when it is not running."""
@@ -186,6 +193,7 @@ class EmbeddedServer:
         if keeper is None:
             return
         if keeper.stdin is not None:
+            tell_to_stop(keeper.stdin.fileno())
             with contextlib.suppress(BrokenPipeError):
                 keeper.stdin.close()
         keeper.wait()
@@ -197,6 +205,18 @@ class EmbeddedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def tell_to_stop(pipe: int) -> None:
+    """Tell the keeper that reads a pipe to stop, though somebody else may hold it open, too."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, b"\n")
+
+
+def _close(pipe: weakref.ref[IO[bytes]]) -> None:
+    found = pipe()
+    if found is not None:
+        found.close()
 
 
 def _base_directory() -> Path:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path as FilePath
 from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from alembic.config import Config
 from alembic.util import CommandError as CommandLineError
 from hypothesis import settings
@@ -54,6 +57,29 @@ Remedies: `with op.get_context().autocommit_block():` around the statement that 
 `transaction_per_migration=True` in env.py's context.configure."""
 
 
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+
+def _tells_of_the_server(
+    check: Callable[Concatenate[Gauntlet, _Given], _Found],
+) -> Callable[Concatenate[Gauntlet, _Given], _Found]:
+    """Let a check that fails since the server is gone, or full, say so."""
+
+    @wraps(check)
+    def told(self: Gauntlet, /, *given: _Given.args, **named: _Given.kwargs) -> _Found:
+        __tracebackhide__ = True
+        try:
+            return check(self, *given, **named)
+        except psycopg.Error as error:
+            trouble = self._server.trouble(error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    return told
+
+
 class Gauntlet:
     """The checks of one migration history on one server.
 
@@ -81,6 +107,7 @@ class Gauntlet:
         since: str | None = None,
     ) -> None:
         self.settings = settings or Settings()
+        self._server = server
         self._runner = Runner(config, url_env=self.settings.migration_url_env)
         self._graph = self._runner.graph
         self._canonical = Canonical(server, self._runner, self.settings, prepare)
@@ -122,6 +149,7 @@ class Gauntlet:
         _ = self._canonical.template
         return self._canonical.pristine.models(models)
 
+    @_tells_of_the_server
     def stairway(self) -> tuple[Finding, ...]:
         """Upgrade, downgrade and upgrade every revision, from the canonical schema of its parents.
 
@@ -132,6 +160,7 @@ class Gauntlet:
         found = Stairway(self._recent, self._runner, self._reversibility()).climb()
         return tuple(map(self._from_empty, found))
 
+    @_tells_of_the_server
     def up_to_date(
         self, metadata: MetaData | Sequence[MetaData] | None = None, note: Callable[[str], object] = str
     ) -> tuple[Finding, ...]:
@@ -178,6 +207,7 @@ class Gauntlet:
             )
         return (Finding("single-head", message, about=", ".join(heads)),)
 
+    @_tells_of_the_server
     def downgrade_all_the_way(self) -> tuple[Finding, ...]:
         """Upgrade to head and downgrade to base, or as far down as the settings allow, each in one command.
 
@@ -194,6 +224,7 @@ class Gauntlet:
         with head as sandbox:
             return Descent(self._canonical, self._runner, self._to_head, self._head_order).descend(sandbox, floor)
 
+    @_tells_of_the_server
     def naming(self, metadata: MetaData | Sequence[MetaData] | None = None) -> tuple[Finding, ...]:
         """Check the names of indexes and constraints at head; the models' naming convention counts."""
         models = self._models(metadata)
@@ -208,6 +239,7 @@ class Gauntlet:
         found = [each for each in naming.offences(schema, rules, models) if each.object.name not in old]
         return tuple(Finding("naming-conventions", str(each), hint=naming.REMEDY, about=each.about) for each in found)
 
+    @_tells_of_the_server
     def replay(self, actions: Sequence[Action], invariants: Sequence[Invariant] = INVARIANTS) -> tuple[Finding, ...]:
         """Run a path from an empty database, and check the invariants after each command.
 
@@ -240,6 +272,7 @@ class Gauntlet:
         """Return a finding with the path to it from an empty database."""
         return replace(finding, path=(*self._recent.start, *finding.path)) if finding.path else finding
 
+    @_tells_of_the_server
     def walks(
         self,
         profile: settings,
@@ -273,6 +306,7 @@ class Gauntlet:
         with closing(self._explorer(self._recent, baseline)) as explorer:
             return take_walks(Walker(explorer, invariants), plan, self._recent.start)
 
+    @_tells_of_the_server
     def populated_walks(
         self,
         profile: settings,

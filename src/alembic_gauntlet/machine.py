@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import psycopg
 from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.checkpoints import Irreproducible
 from alembic_gauntlet.diff import Change
+from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Failure, Finding, group
 from alembic_gauntlet.graph import Command, IllegalCommand, State
 from alembic_gauntlet.invariants import Invariant, broken
@@ -198,6 +200,13 @@ def exhaust(walker: Walker) -> list[Finding]:
     return found
 
 
+class _Ended(BaseException):
+    """Ends the walks with an error that is no finding: Hypothesis would look for the simplest walk to it."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class WalkMachine(RuleBasedStateMachine):
     """Walks at random from an empty database.
 
@@ -223,8 +232,11 @@ class WalkMachine(RuleBasedStateMachine):
         candidates = explorer.candidates(explorer.state(self.path))
         if candidates:
             command = candidates[data.draw(nearest(len(candidates)))]
-            self.prepare(data, command)
-            self._take(command)
+            try:
+                self.prepare(data, command)
+                self._take(command)
+            except (GauntletError, psycopg.Error) as error:
+                raise _Ended(error) from None
 
     def prepare(self, data: st.DataObject, command: Command) -> None:
         """Do what is to be done before a command: nothing."""
@@ -294,6 +306,8 @@ def walk(
 def _collected(run: Callable[[], Any]) -> list[Finding]:
     try:
         run()
+    except _Ended as ended:
+        raise ended.error from None
     except Failure as failure:
         return list(failure.findings)
     except BaseExceptionGroup as group:

@@ -10,6 +10,7 @@ import os
 import re
 import traceback
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import astuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from alembic_gauntlet.share import Share
 
 URL_ENV = "GAUNTLET_DATABASE_URL"
+_LINES, _COLUMNS = 10, 200
 _REPORT = pytest.StashKey[Report]()
 _PAGE = pytest.StashKey["Page"]()
 _SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
@@ -133,14 +135,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def gauntlet_session(request: pytest.FixtureRequest) -> Iterator[GauntletSession]:
     """Return what the gauntlet keeps for the session; at its end every database is dropped."""
+    from alembic_gauntlet.process import sigterm_as_ctrl_c
     from alembic_gauntlet.session import GauntletSession
 
     # The workers of pytest-xdist share a server.
     session = GauntletSession(getattr(request.config, "workerinput", {}).get("testrunuid"))
-    try:
+    with sigterm_as_ctrl_c(), closing(session):
         yield session
-    finally:
-        session.close()
 
 
 @pytest.fixture(scope="session")
@@ -231,6 +232,8 @@ def pytest_runtest_makereport(
         trace = "".join(traceback.format_exception(error))
         text = _message(item.config, _once(item, str(error)), [trace])
         report.longrepr = _Shown(text, str(error).splitlines()[0])  # type: ignore[assignment]
+    if findings and not _wants_tracebacks(item.config):
+        report.sections = [(name, _end(text)) for name, text in report.sections]
     if "gauntlet" in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
         # Plain values: pytest-xdist sends them from the worker to the controller.
         coverage = _coverage(item)
@@ -285,6 +288,14 @@ class _Shown:
     def toterminal(self, terminal: Any) -> None:
         """Write the text."""
         terminal.line(self._text)
+
+
+def _end(output: str) -> str:
+    """Return the end of what was captured: migrations may print much, and run many times."""
+    lines = [line if len(line) <= _COLUMNS else f"{line[:_COLUMNS]} ..." for line in output.splitlines()]
+    if len(lines) > _LINES:
+        lines[:-_LINES] = [f"... ({len(lines) - _LINES} lines more; -vv shows them)"]
+    return "\n".join(lines)
 
 
 def _wants_tracebacks(config: pytest.Config) -> bool:

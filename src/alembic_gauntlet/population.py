@@ -162,6 +162,8 @@ def insert(connection: Connection, row: Insert, table: Table) -> tuple[int, Text
                 return found[0], tuple(found[1])
             raise psycopg.errors.TriggeredActionException("a trigger has suppressed it")
     except psycopg.Error as error:
+        if connection.broken or isinstance(error, psycopg.errors.DiskFull):
+            raise
         for sequence, last, is_called in counters:
             connection.execute("SELECT setval(%s::regclass, %s, %s)", (sequence, last, is_called))
         return Refused(str(error).splitlines()[0])

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
+
+import pytest
+
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1)
+_OUTCOMES = tuple(each.Exception for each in (pytest.exit, pytest.fail, pytest.skip, pytest.xfail))
 
 
 @contextmanager
@@ -53,6 +60,79 @@ def logging_kept() -> Iterator[Callable[[], None]]:
         restore()
         known[:0] = handlers
         names.update(named)
+
+
+@contextmanager
+def place_kept() -> Iterator[None]:
+    """Put the working directory and the handlers of signals back: the next command starts as from the command line.
+
+    What importing a module changes as well (the environment, `sys.path`, the locale) stays: a module that was imported
+    on the way is not imported again for the next command.
+    """
+    directory = os.getcwd()
+    handlers = {number: signal.getsignal(number) for number in _HANDLED}
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(directory)
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                with suppress(ValueError):  # not in the main thread
+                    signal.signal(number, handler)
+
+
+@contextmanager
+def only_in_this_process() -> Iterator[None]:
+    """Let a child that a migration forks go no further than the block: it is a copy of the whole test session."""
+    process, status = os.getpid(), 0
+    try:
+        yield
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        raise
+    except BaseException:
+        status = 1
+        raise
+    finally:
+        if os.getpid() != process:
+            os._exit(status)
+
+
+def ends_the_session(error: BaseException) -> bool:
+    """Return whether an exception out of a migration is none of it: Ctrl-C, and what a plugin of pytest raises."""
+    return isinstance(error, (KeyboardInterrupt, *_OUTCOMES))
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a session as Ctrl-C does, so that it drops its databases; a second one ends it at once.
+
+    Where somebody else has a handler, or outside the main thread, nothing is changed.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    process = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if os.getpid() == process:
+            raise KeyboardInterrupt("SIGTERM")
+        os.kill(os.getpid(), signal.SIGTERM)  # a child that was forked
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is interrupt:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def open_files() -> int:
+    """Return how many files and connections this process has open."""
+    return len(os.listdir("/dev/fd"))
 
 
 def _is_in_event_loop() -> bool:

@@ -20,16 +20,24 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 
-from alembic_gauntlet.blame import Explanation, Location, explain
+from alembic_gauntlet.blame import Explanation, Location, explain, sqlstate
 from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
 from alembic_gauntlet.coverage import Coverage
-from alembic_gauntlet.database import Sandbox
+from alembic_gauntlet.database import SESSION_ENDED, Sandbox
 from alembic_gauntlet.delivery import Delivery, connectable, deliveries
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, Verb
 from alembic_gauntlet.guard import Guard, GuardError, guarded
 from alembic_gauntlet.leftovers import Watch
-from alembic_gauntlet.process import environment, logging_kept, without_running_loop
+from alembic_gauntlet.process import (
+    ends_the_session,
+    environment,
+    logging_kept,
+    only_in_this_process,
+    open_files,
+    place_kept,
+    without_running_loop,
+)
 
 Work = Callable[[Any, MigrationContext], Iterable[Any]]
 
@@ -44,6 +52,8 @@ class CommandError:
     explanation: Explanation
     refused: bool = False
     """The downgrade refuses on purpose, as far as can be told: it raises by itself, or does not exist."""
+    cut_off: bool = False
+    """Its session was ended, by the migration or by somebody else."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,12 @@ class Runner:
             options: dict[str, Any] = {}
             try:
                 self._run_env(sandbox, delivery, lambda heads, context: (), options)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if ends_the_session(error):
+                    raise
+                trouble = sandbox.server.trouble(error)
+                if trouble is not None:
+                    raise trouble from error
                 errors.append(error)
             else:
                 if options:
@@ -135,12 +150,21 @@ class Runner:
             return steps if watch is None else watch.over(steps, context)
 
         error = None
+        files = open_files()
         try:
             self.inside(sandbox, work, destination_rev=command.target)
         except GauntletError:
             raise
-        except (Exception, SystemExit) as raised:
+        except BaseException as raised:
+            if ends_the_session(raised):
+                raise
             error = self._error(command, progress, raised)
+            trouble = sandbox.server.trouble(raised, _meanwhile(error))
+            if trouble is not None:
+                raise trouble from raised
+            error = replace(error, cut_off=sqlstate(raised) in SESSION_ENDED)
+        if open_files() > files:
+            sandbox.server.end_strays(sandbox)
         self._count(command, progress, error is None)
         return Outcome(command, tuple(progress.revisions), error)
 
@@ -202,6 +226,8 @@ class Runner:
         url = sandbox.url(delivery.drivername).render_as_string(hide_password=False)
         config = with_url(self.config, url)
         with ExitStack() as stack:
+            stack.enter_context(only_in_this_process())
+            stack.enter_context(place_kept())
             guard = stack.enter_context(guarded(sandbox))
             stack.enter_context(as_from_the_command_line())
             restore_logging = stack.enter_context(logging_kept())
@@ -227,8 +253,9 @@ class Runner:
             stack.enter_context(context)
             try:
                 without_running_loop(self.script.run_env)
-            except (Exception, SystemExit) as error:
-                self._raise_refusal(guard, error)
+            except BaseException as error:
+                if not ends_the_session(error):
+                    self._raise_refusal(guard, error)
                 raise
             self._raise_refusal(guard)
 
@@ -289,6 +316,12 @@ class Runner:
             explanation = replace(explanation, location=own or self.location(revision, command.verb))
         refused = command.verb == "downgrade" and (explanation.raised_there or isinstance(error, NotImplementedError))
         return CommandError(command, revision, command.verb, explanation, refused)
+
+
+def _meanwhile(error: CommandError) -> str:
+    """Tell what a command was at when the server was lost."""
+    where = f", at {error.explanation.location}" if error.explanation.location else ""
+    return f"`{error.command.shell()}` was running{where}.\n"
 
 
 def _module_without(function: str, error: BaseException) -> str | None:

@@ -12,11 +12,13 @@ import os
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from alembic_gauntlet.embedded import EmbeddedServer, hand_over
+from alembic_gauntlet.embedded import EmbeddedServer, hand_over, tell_to_stop
 
 _PATIENCE = 10.0
 
@@ -46,6 +48,8 @@ class SharedServer:
             if not self._join():
                 self._launch()
             (self._meeting / f"worker-{os.getpid()}").touch()
+        # What a migration forks must not keep the server alive.
+        os.register_at_fork(after_in_child=partial(_leave, weakref.ref(self)))
         return self
 
     def _join(self) -> bool:
@@ -66,7 +70,7 @@ class SharedServer:
             self._server = EmbeddedServer(alive=reading, remove=self._meeting)
             self.url = self._server.start().url
         except BaseException:
-            self._leave()
+            self.leave()
             if self._server is not None:
                 self._server.stop()
             shutil.rmtree(self._meeting, ignore_errors=True)
@@ -82,11 +86,14 @@ class SharedServer:
         with self._locked():
             (self._meeting / f"worker-{os.getpid()}").unlink(missing_ok=True)
             is_last = not any(self._meeting.glob("worker-*"))
-            self._leave()
+            if is_last:
+                tell_to_stop(self._pipe)
+            self.leave()
             if is_last:
                 self._await_end()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Let go of the pipe; what else there is to do is for `stop`."""
         if self._pipe is not None:
             os.close(self._pipe)
         self._pipe = None
@@ -130,3 +137,9 @@ class SharedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _leave(server: weakref.ref[SharedServer]) -> None:
+    found = server()
+    if found is not None:
+        found.leave()

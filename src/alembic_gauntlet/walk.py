@@ -311,12 +311,11 @@ class Explorer:
 
     def _run(self, path: Path) -> Observation:
         before = self.state(path[:-1])
-        place = self._places.standing_at(path[:-1])
-        try:
-            observation = self._observed(place, path, before)
-        except BaseException:
+        place, observation = self._observed_at(path, before)
+        if observation.error is not None and observation.error.cut_off:
+            # By somebody else, unless it is again.
             place.drop()
-            raise
+            place, observation = self._observed_at(path, before)
         if not observation.is_clean and not observation.stained and not has_rows(path):
             self._harmful.add((observation.command.verb, before ^ observation.after))
         if observation.error is None:
@@ -324,6 +323,14 @@ class Explorer:
         else:
             place.drop()
         return observation
+
+    def _observed_at(self, path: Path, before: State) -> tuple[Place, Observation]:
+        place = self._places.standing_at(path[:-1])
+        try:
+            return place, self._observed(place, path, before)
+        except BaseException:
+            place.drop()
+            raise
 
     def _known_as(self, seen: Observation, place: Place) -> Path:
         """Return the first path that has led to the database where this one has led."""

@@ -1,0 +1,87 @@
+"""The check that runs after all tests can fail: each thing is left on purpose."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.leftovers import TESTS_ENV, found, main, new
+
+
+@pytest.fixture(autouse=True)
+def only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked for in a directory of this test, and processes are those of this test."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tests.leftovers._PLACES", ())
+    monkeypatch.setenv(TESTS_ENV, tmp_path.name + str(os.getpid()))
+    monkeypatch.delenv("GAUNTLET_DATABASE_URL", raising=False)
+    monkeypatch.setenv("PATH", os.defpath if not os.environ.get("DOCKER_HOST") else os.environ["PATH"])
+
+
+@contextmanager
+def keeper(directory: Path, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that looks like the keeper of an embedded server in a directory."""
+    command = ["/bin/sh", "-c", "read -r _", "gauntlet-keeper", str(directory)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **environ})
+    try:
+        yield process
+    finally:
+        process.communicate()
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe"])
+def test_file_that_is_left(tmp_path, kind) -> None:
+    """A directory, and a named pipe; not one that was there before."""
+    (tmp_path / "gauntlet-before").mkdir()
+    before = found()
+    file = tmp_path / "gauntlet-left"
+    file.mkdir() if kind == "directory" else os.mkfifo(file)
+    assert new(before, seconds=0) == [f"file: {file}"]
+    file.rmdir() if kind == "directory" else file.unlink()
+    assert new(before, seconds=0) == []
+
+
+def test_process_that_is_left(tmp_path) -> None:
+    """A keeper, and so a server; not one that other tests on the machine have, nor its directory."""
+    before = found()
+    (tmp_path / "gauntlet-others").mkdir()
+    with keeper(tmp_path / "gauntlet-others", **{TESTS_ENV: "others"}):
+        assert new(before, seconds=0) == []
+        with keeper(tmp_path / "ours") as process:
+            (line,) = new(before, seconds=0)
+            assert line.startswith(f"process: {process.pid} ")
+
+
+def test_database_that_is_left(server, monkeypatch) -> None:
+    """On the server that the tests were given by URL; only what has a sandbox's name."""
+    monkeypatch.setenv("GAUNTLET_DATABASE_URL", server.url.replace("postgresql:", "postgresql+psycopg:"))
+    before = found()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for name in ("gauntlet_00000000000000aa_1", "gauntlet_of_somebody"):
+            connection.execute(f"CREATE DATABASE {name}")
+        left = new(before, seconds=0)
+        for name in ("gauntlet_00000000000000aa_1", "gauntlet_of_somebody"):
+            connection.execute(f"DROP DATABASE {name}")
+    assert left == ["database: gauntlet_00000000000000aa_1"]
+
+
+def test_command(tmp_path, capsys) -> None:
+    """It notes, and then fails and names what is left; what goes meanwhile it waits for."""
+    note = tmp_path / "note"
+    assert main("note", str(note)) == 0
+    assert main("check", str(note)) == 0
+    looks = iter([{"file: x"}, {"file: x"}, set()])
+    assert new(set(), lambda: next(looks), seconds=5) == []
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    (tmp_path / "gauntlet-left").mkdir()
+    script = "import tests.leftovers as t; t._SECONDS = 0; t.new.__defaults__ = (t.found, 0); "
+    script += f"raise SystemExit(t.main('check', {str(note)!r}))"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"The tests have left a file: {tmp_path}/gauntlet-left\n" in done.stdout
