@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from alembic_gauntlet.embedded import _executable_by, _initdb, _run_as, _server_user, find_binaries, hand_over
 from tests.integration.processes import wait_for
@@ -64,21 +65,32 @@ class Postmaster:
 
 
 @contextmanager
-def made(megabytes: int | None = None) -> Iterator[Postmaster]:
-    """A server that does not run yet; with `megabytes`, on a file system that has so many and no more."""
+def made() -> Iterator[Postmaster]:
+    """A server that does not run yet."""
     directory = Path(tempfile.mkdtemp(prefix="gauntlet-test-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-    mounted = megabytes is not None
     try:
-        if mounted:
-            size = f"size={megabytes}m"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", directory], check=True)
         server = Postmaster(directory)
         try:
             yield server
         finally:
             server.stop()
     finally:
-        if mounted:
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def small_file_system(megabytes: int) -> Iterator[Path]:
+    """A directory that has room for so much and no more; skips the test where that cannot be had."""
+    directory = Path(tempfile.mkdtemp(prefix="gauntlet-test-"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(directory)]
+    try:
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("no right to mount a small file system")
+        try:
+            hand_over(directory)
+            yield directory
+        finally:
             unmount = ["umount", str(directory)]
             wait_for(lambda: subprocess.run(unmount, capture_output=True).returncode == 0, "it is unmounted")
-        shutil.rmtree(directory)
+    finally:
+        directory.rmdir()
