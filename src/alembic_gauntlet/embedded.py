@@ -183,8 +183,7 @@ class EmbeddedServer:
             **_run_as(user),
         )
         if keeper.stdin is not None:
-            # What a migration forks must not keep the server alive, such as the workers of a pool.
-            os.register_at_fork(after_in_child=partial(_close, weakref.ref(keeper.stdin)))
+            close_in_children(keeper.stdin)
         return keeper
 
     def stop(self) -> None:
@@ -211,6 +210,11 @@ def tell_to_stop(pipe: int) -> None:
     """Tell the keeper that reads a pipe to stop, though somebody else may hold it open, too."""
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, b"\n")
+
+
+def close_in_children(pipe: IO[bytes]) -> None:
+    """Let no child that is forked hold a pipe to a keeper open, such as the workers of a migration's pool."""
+    os.register_at_fork(after_in_child=partial(_close, weakref.ref(pipe)))
 
 
 def _close(pipe: weakref.ref[IO[bytes]]) -> None:

@@ -143,7 +143,7 @@ def test_base_exception(found, error) -> None:
     [("raise KeyboardInterrupt", KeyboardInterrupt), ("import pytest\npytest.fail('Timeout')", pytest.fail.Exception)],
 )
 def test_what_ends_the_session(found, body, error) -> None:
-    """Ctrl-C, which nobody can tell from an exception of a migration; and what a plugin raises, as pytest-timeout does."""
+    """Ctrl-C, which looks like an exception of a migration, and what a plugin raises, as pytest-timeout does."""
     with pytest.raises(error):
         found(body)
 

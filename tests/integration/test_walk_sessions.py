@@ -268,6 +268,19 @@ def test_embedded_server_outlives_the_worker_that_has_launched_it(two_tests) -> 
     assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
 
 
+def test_worker_that_is_killed_and_has_no_successor(two_tests) -> None:
+    """With `--max-worker-restart=0` the session ends with it; the server does, too."""
+    options = ("-n", "2", "--max-worker-restart=0")
+    with stopped(two_tests, *options, how=UNTIL_TOLD, workers=("gw0", "gw1")) as session:
+        ((_, directory),) = servers(session)
+        os.kill(session.workers[0][0], signal.SIGKILL)
+        go_on(two_tests)
+        (two_tests.path / "go").touch()
+        output, _ = session.pytest.communicate(timeout=6 * SECONDS)
+    assert "worker 'gw0' crashed" in output
+    wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends with the session")
+
+
 def test_embedded_server_ends_when_all_its_workers_are_killed(two_tests) -> None:
     """Nobody is left to stop it, and no process and no directory remain."""
     with stopped(two_tests, "-n", "2", workers=("gw0", "gw1")) as session:

@@ -14,6 +14,8 @@ import time
 import docker
 from docker.errors import APIError
 
+from alembic_gauntlet.embedded import close_in_children
+
 _SETTLED = b"settled\n"
 _PATIENCE = 5.0
 _END_PATIENCE = 30.0
@@ -33,6 +35,8 @@ class Keeper:
             env={**os.environ, "PYTHONPATH": modules},
             start_new_session=True,
         )
+        assert self._process.stdin is not None
+        close_in_children(self._process.stdin)
 
     def settle(self) -> None:
         """Say that no container is in the making any more: each is there by now, or will never be."""
