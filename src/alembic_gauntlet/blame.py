@@ -58,6 +58,21 @@ def sqlstate(error: BaseException | None) -> str | None:
     return None
 
 
+def raised_by(error: BaseException | None) -> str:
+    """Return the function of PostgreSQL's source that has raised the database error in an exception; "" if unknown."""
+    while error is not None:
+        own = getattr(error, "orig", None) or error
+        fields = own.args[0] if own.args and isinstance(own.args[0], dict) else {}  # of pg8000
+        diagnosis = getattr(own, "diag", own)
+        for name in ("source_function", "server_source_function"):
+            if getattr(diagnosis, name, None):
+                return str(getattr(diagnosis, name))
+        if "R" in fields:
+            return str(fields["R"])
+        error = own.__cause__ or error.__cause__ or error.__context__
+    return ""
+
+
 def explain(error: BaseException, within: Iterable[Path]) -> Explanation:
     """Explain `error`; the location is the innermost line in one of the files or directories of `within`."""
     folders = [path.resolve() for path in within]

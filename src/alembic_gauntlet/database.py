@@ -93,6 +93,7 @@ class Server:
         self._lost: ServerLost | None = None
         self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
         self._sweep()
+        self._shared = self._shared_by_all()
 
     def create(self, template: Sandbox | None = None, settings: Mapping[str, str] | None = None) -> Sandbox:
         """Create a sandbox: empty, or a clone of `template`, whose connections are closed first.
@@ -149,6 +150,17 @@ class Server:
                 self._execute(_drop_statement(sandbox.name))
                 # Not before: a Ctrl-C while it is dropped must not leave it behind.
                 self._sandboxes.pop(sandbox.name, None)
+
+    def left_on_it(self) -> list[str]:
+        """Return the roles and tablespaces that the server has got since: they belong to no database, and stay.
+
+        None on a server of our own.
+        """
+        return [] if self._throwaway else sorted(self._shared_by_all() - self._shared)
+
+    def _shared_by_all(self) -> set[str]:
+        query = "SELECT 'role ' || rolname FROM pg_roles UNION ALL SELECT 'tablespace ' || spcname FROM pg_tablespace"
+        return {name for (name,) in self._execute(sql.SQL(query))}
 
     def owns(self, database: str | None) -> bool:
         """Return whether `database` is the name of a sandbox that this session has made, dropped by now or not."""

@@ -144,6 +144,11 @@ class Gauntlet:
         found: MetaData | Sequence[MetaData] | None = self._canonical.options.get("target_metadata")
         return found
 
+    @property
+    def left_on_the_server(self) -> Sequence[str]:
+        """What the server has got since the session began, and keeps, such as `role app`; none on an embedded one."""
+        return self._server.left_on_it()
+
     def _models(self, metadata: MetaData | Sequence[MetaData] | None) -> list[MetaData]:
         models = sequence(self.target_metadata if metadata is None else metadata)
         _ = self._canonical.template

@@ -20,7 +20,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 
-from alembic_gauntlet.blame import Explanation, Location, explain, sqlstate
+from alembic_gauntlet.blame import Explanation, Location, explain, raised_by, sqlstate
 from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.database import SESSION_ENDED, Sandbox
@@ -39,6 +39,8 @@ from alembic_gauntlet.process import (
     without_running_loop,
 )
 
+_DUPLICATE, _OF_THE_SERVER = "42710", ("CreateRole", "CreateTableSpace")
+
 Work = Callable[[Any, MigrationContext], Iterable[Any]]
 
 
@@ -52,6 +54,8 @@ class CommandError:
     explanation: Explanation
     refused: bool = False
     """The downgrade refuses on purpose, as far as can be told: it raises by itself, or does not exist."""
+    is_about_the_server: bool = False
+    """It makes a role or a tablespace, which the server has by now: all databases share them."""
     cut_off: bool = False
     """Its session was ended, by the migration or by somebody else."""
 
@@ -162,7 +166,9 @@ class Runner:
             trouble = sandbox.server.trouble(raised, _meanwhile(error))
             if trouble is not None:
                 raise trouble from raised
-            error = replace(error, cut_off=sqlstate(raised) in SESSION_ENDED)
+            about_the_server = sqlstate(raised) == _DUPLICATE and raised_by(raised) in _OF_THE_SERVER
+            cut_off = sqlstate(raised) in SESSION_ENDED
+            error = replace(error, is_about_the_server=about_the_server, cut_off=cut_off)
         if open_files() > files:
             sandbox.server.end_strays(sandbox)
         self._count(command, progress, error is None)

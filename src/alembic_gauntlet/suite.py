@@ -203,12 +203,21 @@ def _statistics(item: pytest.Item) -> Iterator[None]:
         yield
 
 
+def _note_what_stays(request: pytest.FixtureRequest) -> None:
+    gauntlet: Gauntlet = request.getfixturevalue("gauntlet")
+    left = gauntlet.left_on_the_server
+    if left:
+        note = f"left on the server, since they belong to no database: {', '.join(left)}"
+        request.node.user_properties.append(("gauntlet", note))
+
+
 def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
     __tracebackhide__ = True
     try:
         findings: tuple[Finding, ...] = check(*arguments)
     except NothingToCheck as nothing:
         pytest.skip(f"Nothing to check: {nothing}")
+    _note_what_stays(request)
     known: Known | None = request.getfixturevalue("gauntlet_known")
     if known is not None:
         findings = tuple(new for each in findings if (new := known.less(each)) is not None)

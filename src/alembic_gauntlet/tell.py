@@ -23,6 +23,11 @@ If it refuses on purpose, declare it on the test class (or "all" for a forward-o
     irreversible_revisions = ({revision!r},)"""
 
 
+_SHARED = """\
+Roles and tablespaces belong to the server: once the migration has run on one database, all others find them there.
+Create them only where they are missing: IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ..) THEN CREATE ROLE .."""
+
+
 def tell_error(error: CommandError, path: Path) -> Finding:
     """Tell that the last command of `path` fails."""
     explanation = error.explanation
@@ -39,7 +44,7 @@ def tell_error(error: CommandError, path: Path) -> Finding:
         file=where.file if where else None,
         line=where.line if where else None,
         function=where.function if where else "",
-        hint=_REFUSAL.format(revision=error.revision) if error.refused else "",
+        hint=_REFUSAL.format(revision=error.revision) if error.refused else _SHARED * error.is_about_the_server,
         refused=error.refused,
         traceback=explanation.traceback,
     )

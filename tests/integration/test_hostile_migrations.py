@@ -298,3 +298,37 @@ def test_dropping_its_own_database(found) -> None:
 def test_terminating_its_own_session(found) -> None:
     """Whoever does it again when it is tried again is to blame."""
     blames(found("op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"), "AdminShutdown: ")
+
+
+ROLE = "op.execute('CREATE ROLE gauntlet_left')", "op.execute('DROP ROLE gauntlet_left')"
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg", "pg8000"])
+def test_role(make_project, driver) -> None:
+    """It belongs to the server: another database finds it there, and is told why; in the end it is named."""
+    project = make_project("async" if driver == "asyncpg" else "generic")
+    project.edit("alembic.ini", "driver://user:pass@localhost/dbname", f"postgresql+{driver}://localhost/dbname")
+    write(project, *ROLE)
+    try:
+        result = project.pytest("-k", "stairway or all_the_way")
+        result.assert_outcomes(passed=1, failed=1, deselected=6)
+        result.stdout.fnmatch_lines(
+            [
+                "*fails in revision a2 at migrations/versions/a2_.py:*",
+                "Roles and tablespaces belong to the server: *",
+                "left on the server, since they belong to no database: role gauntlet_left",
+            ]
+        )
+    finally:
+        with psycopg.connect(project.server.url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS gauntlet_left")
+
+
+def test_role_that_is_created_where_it_is_missing(found, server) -> None:
+    """That is how it works on the second database of a server, and nothing is said."""
+    missing = (
+        "IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gauntlet_left') THEN CREATE ROLE gauntlet_left; END IF"
+    )
+    assert found(f"op.execute({f'DO $$ BEGIN {missing}; END $$'!r})") == []
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP ROLE gauntlet_left")
