@@ -1,7 +1,8 @@
 """Tests Alembic migrations on PostgreSQL: five fixed tests, and walks that shrink to a minimal path.
 
 The names below are the public API. They are imported on first use, since pytest imports this package in every session
-to reach the plugin, also where no migration is tested.
+to reach the plugin, also where no migration is tested. PYTEST_DONT_REWRITE: no assertion here is a test's, and the
+command line has imported the package before pytest looks at it.
 """
 
 from importlib import import_module

@@ -23,7 +23,7 @@ from alembic_gauntlet.blame import explain
 from alembic_gauntlet.errors import GauntletError
 
 _HOW_TO_GIVE_A_CONFIG = """\
-Run pytest where the project is, or override the fixture:
+Run pytest where the project is, or name the file by --gauntlet-config FILE, or override the fixture:
     @pytest.fixture
     def alembic_config():
         return alembic.config.Config("path/to/alembic.ini")"""
@@ -38,23 +38,50 @@ def find_config(start: Path, stop: Path) -> Config:
     Raises:
         GauntletError: there is none, it cannot be read, or this Alembic is too old to read pyproject.toml.
     """
+    file = find_config_file(start, stop)
+    if file is None:
+        raise GauntletError(
+            f"No alembic.ini, and no pyproject.toml with [tool.alembic], in {start} or the directories above it\n"
+            f"up to {stop}. {_HOW_TO_GIVE_A_CONFIG}"
+        )
+    return read_config(file)
+
+
+def find_config_file(start: Path, stop: Path) -> Path | None:
+    """Return the file that `find_config` reads: an `alembic.ini`, or a `pyproject.toml`; None where there is none.
+
+    Raises:
+        GauntletError: a pyproject.toml cannot be read.
+    """
     for directory in _upwards(start, stop):
         ini, pyproject = directory / "alembic.ini", directory / "pyproject.toml"
-        has_toml = _has_alembic_section(pyproject)
-        if has_toml:
-            _require_toml_support(pyproject)
-        if ini.is_file() or has_toml:
-            files: dict[str, Any] = {"toml_file": pyproject} if has_toml else {}
-            config = Config(str(ini) if ini.is_file() else None, **files)
-            try:
-                _settle_script_location(config, directory)
-            except configparser.Error as error:
-                raise GauntletError(f"The Alembic configuration cannot be read.\n    {error}") from error
-            return config
-    raise GauntletError(
-        f"No alembic.ini, and no pyproject.toml with [tool.alembic], in {start} or the directories above it\n"
-        f"up to {stop}. {_HOW_TO_GIVE_A_CONFIG}"
-    )
+        if ini.is_file():
+            return ini
+        if _has_alembic_section(pyproject):
+            return pyproject
+    return None
+
+
+def read_config(file: Path) -> Config:
+    """Return the Config of an ini file, with `[tool.alembic]` of a `pyproject.toml` beside it; or of the latter alone.
+
+    Raises:
+        GauntletError: it is not there, it cannot be read, or this Alembic is too old to read pyproject.toml.
+    """
+    is_toml = file.suffix == ".toml"
+    pyproject = file if is_toml else file.with_name("pyproject.toml")
+    has_toml = _has_alembic_section(pyproject)
+    if not file.is_file() or (is_toml and not has_toml):
+        raise GauntletError(f"{file}: no such file." if not file.is_file() else f"{file} has no [tool.alembic].")
+    if has_toml:
+        _require_toml_support(pyproject)
+    files: dict[str, Any] = {"toml_file": pyproject} if has_toml else {}
+    config = Config(None if is_toml else str(file), **files)
+    try:
+        _settle_script_location(config, file.parent)
+    except configparser.Error as error:
+        raise GauntletError(f"The Alembic configuration cannot be read.\n    {error}") from error
+    return config
 
 
 def _upwards(start: Path, stop: Path) -> Iterator[Path]:

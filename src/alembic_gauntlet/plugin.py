@@ -6,6 +6,7 @@ and SQLAlchemy is imported by the fixture that needs it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import traceback
@@ -53,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"server to make throw-away databases on; default: ${URL_ENV}, else an embedded PostgreSQL",
     )
     group.addoption(
+        "--gauntlet-config",
+        metavar="FILE",
+        help="alembic.ini, or pyproject.toml with [tool.alembic]; default: the nearest one above the test file",
+    )
+    group.addoption(
         "--gauntlet-report",
         metavar="FILE",
         action="append",
@@ -74,6 +80,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write today's failures to FILE where it does not exist; else only others fail",
     )
+    # What to type before a path to replay it: `alembic-gauntlet` says its own name.
+    group.addoption("--gauntlet-replay-with", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,6 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
             parse_path(config.getoption("--gauntlet-replay"))
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-replay: {error}") from error
+    file = config.getoption("--gauntlet-config")
+    if file is not None:
+        config.option.gauntlet_config = str(Path(config.invocation_params.dir, file))
+        if not Path(config.option.gauntlet_config).is_file():
+            raise pytest.UsageError(f"--gauntlet-config {file}: no such file")
     file = config.getoption("--gauntlet-baseline")
     if file is not None:
         # Absolute, so that the workers of pytest-xdist find it, too.
@@ -156,10 +169,11 @@ def migration_db_url(request: pytest.FixtureRequest, gauntlet_session: GauntletS
 
 @pytest.fixture
 def alembic_config(request: pytest.FixtureRequest) -> Any:
-    """Return the Alembic Config, from the nearest alembic.ini or pyproject.toml above the test file."""
-    from alembic_gauntlet.config import find_config
+    """Return the Alembic Config, of `--gauntlet-config` or the nearest alembic.ini or pyproject.toml above the test."""
+    from alembic_gauntlet.config import find_config, read_config
 
-    return find_config(request.path.parent, request.config.rootpath)
+    given = request.config.getoption("--gauntlet-config")
+    return read_config(Path(given)) if given else find_config(request.path.parent, request.config.rootpath)
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ class Regressions:
         before = self.file.read_text() if self.file.exists() else _HEADER
         lines = [f"{written(path)}  # {each.invariant} {each.revision or ''}".rstrip() for path, each in new.items()]
         try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             self.file.write_text(before + "\n".join(lines) + "\n")
         except OSError as error:
             warnings.warn(f"The failed paths are not kept: {self.file}: {error.strerror}", stacklevel=2)

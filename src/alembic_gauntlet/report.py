@@ -31,10 +31,13 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 _BLAME = {"added": "left behind by", "removed": "not restored by", "changed": "not restored by"}
 
 
-def render(findings: Sequence[Finding], root: Path, title: str = "", options: str = "") -> str:
+REPLAY = "pytest -m fuzz --gauntlet-replay"
+
+
+def render(findings: Sequence[Finding], root: Path, title: str = "", replay: str = REPLAY) -> str:
     """Return the message of a failed test: the first findings in full, the others short, at most a screenful.
 
-    `options` are those that a replay needs as well.
+    `replay` is what to type before a path to run it again.
     """
     lines = [title] if title else []
     if len(findings) > 1:
@@ -43,7 +46,7 @@ def render(findings: Sequence[Finding], root: Path, title: str = "", options: st
     hints = _hints(findings)
     room = _LINES - len(hints)
     for finding in findings:
-        block = _block(finding, root, options)
+        block = _block(finding, root, replay)
         if short or (lines and len(lines) + len(block) > room - 5 and finding is not findings[0]):
             short.append(finding)
         else:
@@ -57,7 +60,7 @@ def _is_line(finding: Finding) -> bool:
     return not finding.path and not finding.changes and "\n" not in finding.message
 
 
-def _block(finding: Finding, root: Path, options: str) -> list[str]:
+def _block(finding: Finding, root: Path, replay: str) -> list[str]:
     lines = _path(finding)
     where = _where(finding, root)
     message = finding.message.splitlines() or [""]
@@ -67,7 +70,7 @@ def _block(finding: Finding, root: Path, options: str) -> list[str]:
         lines += [message[0], *_changes(finding), *message[1:]]
     else:
         lines += message
-    return [*lines, *_replay(finding, options)]
+    return [*lines, *_replay(finding, replay)]
 
 
 def _path(finding: Finding) -> list[str]:
@@ -141,13 +144,13 @@ def _flat(text: str | None, length: int = 160) -> str:
     return flat if len(flat) <= length else flat[:length] + " ..."
 
 
-def _replay(finding: Finding, options: str) -> list[str]:
+def _replay(finding: Finding, replay: str) -> list[str]:
     if not finding.path:
         return []
     text = written(finding.path).replace("'", "'\\''")
     if len(text) > _REPLAYED:
         return ["Replay: the whole path is in the file that --gauntlet-report FILE.json writes."]
-    return [f"Replay: pytest -m fuzz{options} --gauntlet-replay '{text}'"]
+    return [f"Replay: {replay} '{text}'"]
 
 
 def _short(findings: Sequence[Finding], root: Path, room: int) -> list[str]:

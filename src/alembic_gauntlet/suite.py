@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import psycopg
@@ -17,7 +20,7 @@ from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known
-from alembic_gauntlet.config import find_config
+from alembic_gauntlet.config import find_config, read_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
@@ -81,7 +84,13 @@ class MigrationTestBase:
 
     @pytest.fixture
     def alembic_config(self, request: pytest.FixtureRequest, alembic_config: object) -> Config:
-        """Return the Config of the fixture above; looked up where that is no Config, as pytest-alembic's is not."""
+        """Return the Config of the fixture above, or of `--gauntlet-config`.
+
+        It is looked up where the fixture above is no Config, as pytest-alembic's is not.
+        """
+        given = request.config.getoption("--gauntlet-config")
+        if given:
+            return read_config(Path(given))
         if isinstance(alembic_config, Config):
             return alembic_config
         return find_config(request.path.parent, request.config.rootpath)
@@ -125,7 +134,9 @@ class MigrationTestBase:
 
     def _walks(self, walk: Callable[..., Walks], request: pytest.FixtureRequest) -> tuple[Finding, ...]:
         profile = self.walk_settings or profiles.current()
-        regressions = Regressions(request.path.with_name(f"{request.path.stem}.{type(self).__name__}.paths"))
+        # By the id of the test, which `alembic-gauntlet` gives a file that is not there yet.
+        file = Path(request.config.rootpath, request.node.nodeid.partition("::")[0])
+        regressions = Regressions(file.with_name(f"{file.stem}.{type(self).__name__}.paths"))
         paths, name, known = regressions.paths(), request.node.nodeid, request.getfixturevalue("gauntlet_known")
         with _statistics(request.node):
             walks = walk(profile, self.walk_max_commands, name, self.invariants, paths, known)
@@ -222,7 +233,16 @@ def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
     if known is not None:
         findings = tuple(new for each in findings if (new := known.less(each)) is not None)
     if findings:
-        since = request.config.getoption("--gauntlet-since")
-        options = f" --gauntlet-since {since}" if since else ""
         title = f"Besides {len(known.met)} known faults of the baseline:" if known is not None and known.met else ""
-        raise Failure(render(findings, request.config.rootpath, title, options), findings)
+        raise Failure(render(findings, request.config.rootpath, title, _replay(request.config)), findings)
+
+
+def _replay(config: pytest.Config) -> str:
+    """Return what to type before a path to replay it."""
+    given: str | None = config.getoption("--gauntlet-replay-with")
+    if given:
+        return given
+    file, since = config.getoption("--gauntlet-config"), config.getoption("--gauntlet-since")
+    words = ["--gauntlet-config", os.path.relpath(file)] if file else []
+    words += ["--gauntlet-since", since] if since else []
+    return shlex.join(["pytest", "-m", "fuzz", *words, "--gauntlet-replay"])
