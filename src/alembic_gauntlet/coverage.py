@@ -7,6 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the work whose size is known.
+
+    Attributes:
+        name: what it is.
+        began: when, by `time.monotonic`.
+        part: how much of it is done, from 0 to 1.
+    """
+
+    name: str
+    began: float
+    part: float
+
+    def left(self, now: float) -> float | None:
+        """Return how many seconds it may take yet; None where nothing can be said."""
+        return (now - self.began) * (1 - self.part) / self.part if 0 < self.part < 1 else None
+
+
 @dataclass
 class Coverage:
     """Revisions run in each direction, states seen, jumps over several revisions, and commands.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from alembic_gauntlet.diff import Change
-from alembic_gauntlet.path import Action
+from alembic_gauntlet.path import Action, written
+from alembic_gauntlet.styled import Line, plain
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,30 @@ class Finding:
             "changes": [change.to_json() for change in self.changes],
         }
 
+    def properties(self, root: Path) -> dict[str, str]:
+        """Return what tells the finding in a word each: invariant, revision, path, file (from `root`) and line."""
+        told = {
+            "invariant": self.invariant,
+            "revision": self.revision,
+            "path": written(self.path) or None,
+            "file": None if self.file is None else relative(self.file, root),
+            "line": self.line,
+        }
+        return {name: str(value) for name, value in told.items() if value is not None}
+
 
 class Failure(AssertionError):
-    """The migrations do not pass a check. The message is the whole report; `findings` has it as values."""
+    """The migrations do not pass a check. The message is the whole report; `findings` has it as values.
 
-    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+    Attributes:
+        findings: what is wrong.
+        lines: the message in lines that know what they are.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Finding], lines: Sequence[Line] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+        self.lines = tuple(lines or plain(message.splitlines()))
 
 
 class NothingToCheck(Exception):

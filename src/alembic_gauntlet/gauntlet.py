@@ -20,7 +20,7 @@ from alembic_gauntlet import drift, naming
 from alembic_gauntlet.baseline import Known
 from alembic_gauntlet.canonical import Canonical, Prepare, Unreachable
 from alembic_gauntlet.config import version_folders
-from alembic_gauntlet.coverage import Coverage
+from alembic_gauntlet.coverage import Coverage, Stretch
 from alembic_gauntlet.database import Sandbox, Server
 from alembic_gauntlet.descent import Descent, tell_unreachable
 from alembic_gauntlet.errors import GauntletError
@@ -121,8 +121,14 @@ class Gauntlet:
         """Call `callback` after each Alembic command, with what has been run since the last `take_coverage`."""
         self._runner.on_command = callback
 
+    @property
+    def stretch(self) -> Stretch | None:
+        """How far the present part of a check has come; None where its size is not known."""
+        return self._runner.stretch
+
     def take_coverage(self) -> Coverage:
         """Return what has been run since the last call."""
+        self._runner.stretch = None
         taken = self._runner.coverage
         self._runner.coverage = Coverage(revisions=set(self._graph.order))
         return taken

@@ -184,15 +184,15 @@ def count_transitions(explorer: Explorer, most: int) -> int | None:
     return count
 
 
-def exhaust(walker: Walker) -> list[Finding]:
-    """Take every transition of the state graph; return each distinct fault, with the first path that shows it.
+def exhaust(walker: Walker, transitions: int) -> list[Finding]:
+    """Take every transition, so many of them; return each distinct fault, with the first path that shows it.
 
     Breadth first, by paths that pass, so that no shorter path shows it; of paths as long, the one that runs fewer
     revisions comes first. A state that is reached without a fault is gone on from.
     """
     explorer = walker.explorer
     found: list[Finding] = []
-    for state, way in tour(explorer).items():
+    for state, way in tour(explorer, transitions).items():
         for command in explorer.candidates(state):
             if new := walker.findings((*way, command)):
                 found += new
@@ -224,6 +224,11 @@ class WalkMachine(RuleBasedStateMachine):
         super().__init__()
         self.path: Path = ()
         self.is_lost = False
+        self.begin()
+
+    @staticmethod
+    def begin() -> None:
+        """Note that a walk begins; a subclass knows of how many."""
 
     @rule(data=st.data())
     def command(self, data: st.DataObject) -> None:
@@ -294,13 +299,20 @@ def walk(
     """
     if not {Phase.reuse, Phase.generate}.intersection(profile.phases):
         return []
-    attributes |= {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}}
+    limited = settings(share.profile(profile), stateful_step_count=max_commands)
+    begin = staticmethod(_progress(walker.explorer, limited.max_examples))
+    attributes |= {"walker": walker, "shrinking": max_commands * REVISIONS, "simplest": {}, "begin": begin}
     ours = type(f"Walk of {name}", (machine,), attributes)
     chosen = share.walk_seed(profile)
     if chosen is not None:
         ours = seed(chosen)(ours)
-    limited = settings(share.profile(profile), stateful_step_count=max_commands)
     return _collected(lambda: run_state_machine_as_test(ours, settings=limited))
+
+
+def _progress(explorer: Explorer, walks: int) -> Callable[[], None]:
+    """Return what notes that one more of so many walks begins; they end when the explorer's limit is reached, too."""
+    begun = itertools.count()
+    return lambda: explorer.reach("random walks", max(next(begun) / walks, explorer.spent))
 
 
 def _collected(run: Callable[[], Any]) -> list[Finding]:

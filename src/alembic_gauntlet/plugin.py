@@ -14,18 +14,20 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alembic_gauntlet.annotations import annotation
 from alembic_gauntlet.baseline import Baseline, Fault, Known, faults
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Failure, Finding
 from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.progress import Progress
-from alembic_gauntlet.report import Report
+from alembic_gauntlet.report import Report, render, replay_command
+from alembic_gauntlet.shown import Shown
+from alembic_gauntlet.styled import Line, plain
 
 if TYPE_CHECKING:
     from alembic_gauntlet.gauntlet import Gauntlet
@@ -39,6 +41,7 @@ _REPORT = pytest.StashKey[Report]()
 _PAGE = pytest.StashKey["Page"]()
 _SHOWN = pytest.StashKey[dict[str, pytest.Item]]()
 _PROBLEMS = pytest.StashKey[list[str]]()
+_ANNOTATIONS = pytest.StashKey[list[str]]()
 _PROGRESS = pytest.StashKey[Progress]()
 _RUNNING = pytest.StashKey["Gauntlet"]()
 _BASELINE = pytest.StashKey[Baseline]()
@@ -92,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SHOWN] = {}
     config.stash[_PROBLEMS] = []
     _prepare_reports(config)
+    config.stash[_ANNOTATIONS] = []
     if config.getoption("--gauntlet-replay") is not None:
         try:
             parse_path(config.getoption("--gauntlet-replay"))
@@ -185,7 +189,7 @@ def gauntlet(
     since = request.config.getoption("--gauntlet-since")
     gauntlet = gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
     progress = request.config.stash[_PROGRESS] = Progress(request.config)
-    gauntlet.on_command(progress.show)
+    gauntlet.on_command(lambda coverage: progress.show(coverage, gauntlet.stretch))
     request.config.stash[_RUNNING] = gauntlet
     return gauntlet
 
@@ -236,19 +240,26 @@ def pytest_runtest_makereport(
     _clear_progress(item.config)
     error = call.excinfo.value if call.excinfo is not None else None
     findings: tuple[Finding, ...] = ()
+    shown: Shown | None = None
     if isinstance(error, Failure):
         findings = error.findings
-        text = _message(item.config, str(error), [finding.traceback for finding in findings])
-        report.longrepr = _Shown(text, findings[0].message.splitlines()[0])  # type: ignore[assignment]
+        summary = findings[0].message.splitlines()[0]
+        shown = _shown(item.config, error.lines, summary, [finding.traceback for finding in findings])
     elif isinstance(error, GauntletError):
         findings = (Finding("set-up", str(error)),)
         # Not pytest's own traceback: it shows the arguments of functions, and those hold URLs with passwords.
         trace = "".join(traceback.format_exception(error))
-        text = _message(item.config, _once(item, str(error)), [trace])
-        report.longrepr = _Shown(text, str(error).splitlines()[0])  # type: ignore[assignment]
+        lines = plain(_once(item, str(error)).splitlines())
+        shown = _shown(item.config, lines, str(error).splitlines()[0], [trace])
+    if shown is not None:
+        report.longrepr = shown  # type: ignore[assignment]
     if findings and not _wants_tracebacks(item.config):
         report.sections = [(name, _end(text)) for name, text in report.sections]
     if "gauntlet" in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
+        properties = _properties(findings, item.config.rootpath)
+        # Of the item, too: pytest writes the XML of JUnit when the test has been torn down.
+        item.user_properties += properties
+        report.user_properties += properties
         # Plain values: pytest-xdist sends them from the worker to the controller.
         coverage = _coverage(item)
         report.gauntlet = {  # type: ignore[attr-defined]
@@ -256,7 +267,26 @@ def pytest_runtest_makereport(
             "coverage": coverage.to_json(),
             "baseline": _against_baseline(item, error, findings),
             "page": _for_page(item, findings, call.duration) if _PAGE in item.config.stash else None,
+            "shown": None if shown is None else shown.to_json(),
+            "annotations": list(_annotations(item.config, findings)),
         }
+
+
+def _properties(findings: Sequence[Finding], root: Path) -> list[tuple[str, object]]:
+    """Return what the XML of JUnit tells of findings, which are counted from 1."""
+    return [
+        (f"gauntlet.{number}.{name}", value)
+        for number, finding in enumerate(findings, 1)
+        for name, value in finding.properties(root).items()
+    ]
+
+
+def _annotations(config: pytest.Config, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield what GitHub Actions shows at the guilty lines; nothing elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        root, replay = Path(os.environ.get("GITHUB_WORKSPACE") or config.rootpath), replay_command(config)
+        for finding in findings:
+            yield annotation(finding, render([finding], config.rootpath, replay=replay), root)
 
 
 def _clear_progress(config: pytest.Config) -> None:
@@ -289,21 +319,6 @@ def _for_page(item: pytest.Item, findings: Sequence[Finding], seconds: float) ->
     return more_of(findings, seconds, gauntlet.history(item.config.rootpath), irreversible)
 
 
-class _Shown:
-    """A failure as pytest shows it: the text, and one line of it in the summary, which in CI is not cut short."""
-
-    def __init__(self, text: str, line: str) -> None:
-        self._text = text
-        self.reprcrash = SimpleNamespace(message=line)
-
-    def __str__(self) -> str:
-        return self._text
-
-    def toterminal(self, terminal: Any) -> None:
-        """Write the text."""
-        terminal.line(self._text)
-
-
 def _end(output: str) -> str:
     """Return the end of what was captured: migrations may print much, and run many times."""
     lines = [line if len(line) <= _COLUMNS else f"{line[:_COLUMNS]} ..." for line in output.splitlines()]
@@ -317,8 +332,9 @@ def _wants_tracebacks(config: pytest.Config) -> bool:
     return int(config.getoption("verbose", 0)) >= 2
 
 
-def _message(config: pytest.Config, message: str, tracebacks: list[str]) -> str:
-    return "\n\n".join([message, *filter(None, tracebacks)]) if _wants_tracebacks(config) else message
+def _shown(config: pytest.Config, lines: Sequence[Line], summary: str, tracebacks: Sequence[str]) -> Shown:
+    traces = [text for text in tracebacks if text] if _wants_tracebacks(config) else []
+    return Shown([*lines, *plain(line for trace in traces for line in ("", *trace.splitlines()))], summary)
 
 
 def _once(item: pytest.Item, message: str) -> str:
@@ -372,6 +388,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"{report.coverage.commands} commands; {report.coverage}")
     for problem in problems:
         terminalreporter.write_line(problem, red=True)
+    annotations: list[str] = config.stash[_ANNOTATIONS]
+    for command in dict.fromkeys(annotations):
+        terminalreporter.write_line(command)
 
 
 class _Collector:
@@ -383,9 +402,14 @@ class _Collector:
         self._baseline = config.stash.get(_BASELINE, None)
         self._page: Page | None = config.stash.get(_PAGE, None)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Gather a report, and let one that comes from a worker look as it does there."""
         found = getattr(report, "gauntlet", None)
         if found is not None:
+            if found["shown"] is not None:
+                report.longrepr = Shown.from_json(found["shown"])  # type: ignore[assignment]
+            self._config.stash[_ANNOTATIONS].extend(found["annotations"])
             outcome = "error" if report.failed and report.when != "call" else report.outcome
             coverage = Coverage.from_json(found["coverage"])
             self._report.add(report.nodeid, outcome, found["failures"], coverage)

@@ -79,7 +79,8 @@ def sow_every_revision(walker: Walker, sower: Sower, budget: int, share: Share =
     recent = [revision for revision in graph.order if revision not in floor][-max(1, budget // 3) :]
     found: list[Finding] = []
     tried = 0
-    for revision, is_ours in share.of_each(recent):
+    for number, (revision, is_ours) in enumerate(share.of_each(recent)):
+        walker.explorer.reach("revisions with rows", number / len(recent))
         if not is_ours:
             continue
         way = _way(walker, graph.ancestors(revision) - {revision} | floor)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from alembic_gauntlet.coverage import Coverage
 from alembic_gauntlet.diff import Change, condense
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.findings import Finding, relative
 from alembic_gauntlet.path import commands, has_rows, written
+from alembic_gauntlet.styled import Line, joined, plain
 
 VERSION = 1
 _SHOWN_CHANGES = 8
@@ -34,14 +39,30 @@ _BLAME = {"added": "left behind by", "removed": "not restored by", "changed": "n
 REPLAY = "pytest -m fuzz --gauntlet-replay"
 
 
+def replay_command(config: pytest.Config) -> str:
+    """Return what to type before a path to replay it."""
+    given: str | None = config.getoption("--gauntlet-replay-with")
+    if given:
+        return given
+    file, since = config.getoption("--gauntlet-config"), config.getoption("--gauntlet-since")
+    words = ["--gauntlet-config", os.path.relpath(file)] if file else []
+    words += ["--gauntlet-since", since] if since else []
+    return shlex.join(["pytest", "-m", "fuzz", *words, "--gauntlet-replay"])
+
+
 def render(findings: Sequence[Finding], root: Path, title: str = "", replay: str = REPLAY) -> str:
+    """Return `render_lines` as text."""
+    return joined(render_lines(findings, root, title, replay))
+
+
+def render_lines(findings: Sequence[Finding], root: Path, title: str = "", replay: str = REPLAY) -> list[Line]:
     """Return the message of a failed test: the first findings in full, the others short, at most a screenful.
 
     `replay` is what to type before a path to run it again.
     """
-    lines = [title] if title else []
+    lines = plain([title] if title else [])
     if len(findings) > 1:
-        lines.append(f"{len(findings)} failures:")
+        lines.append(Line(f"{len(findings)} failures:"))
     short: list[Finding] = []
     hints = _hints(findings)
     room = _LINES - len(hints)
@@ -50,39 +71,39 @@ def render(findings: Sequence[Finding], root: Path, title: str = "", replay: str
         if short or (lines and len(lines) + len(block) > room - 5 and finding is not findings[0]):
             short.append(finding)
         else:
-            lines += ["", *block] if len(findings) > 1 and not _is_line(finding) else block
+            lines += [Line(""), *block] if len(findings) > 1 and not _is_line(finding) else block
     if short:
-        lines += ["", *_short(short, root, max(3, room - len(lines) - 2))]
-    return "\n".join([*lines, *hints])
+        lines += plain(["", *_short(short, root, max(3, room - len(lines) - 2))])
+    return [*lines, *plain(hints)]
 
 
 def _is_line(finding: Finding) -> bool:
     return not finding.path and not finding.changes and "\n" not in finding.message
 
 
-def _block(finding: Finding, root: Path, replay: str) -> list[str]:
+def _block(finding: Finding, root: Path, replay: str) -> list[Line]:
     lines = _path(finding)
     where = _where(finding, root)
     message = finding.message.splitlines() or [""]
     if where and not finding.changes:
         message[0] = f"{message[0].removesuffix(':')} at {where}" + (":" if len(message) > 1 else "")
     if finding.changes:
-        lines += [message[0], *_changes(finding), *message[1:]]
+        lines += [Line(message[0]), *_changes(finding), *plain(message[1:])]
     else:
-        lines += message
+        lines += plain(message)
     return [*lines, *_replay(finding, replay)]
 
 
-def _path(finding: Finding) -> list[str]:
+def _path(finding: Finding) -> list[Line]:
     count = len(finding.path)
     if not count:
         return []
-    lines = [f"    {action.shell()}" for action in finding.path]
+    lines = [Line(f"    {action.shell()}", "command") for action in finding.path]
     if count > _SHOWN_COMMANDS + 1:
         each = "" if has_rows(finding.path) else ", one per revision"
-        left_out = f"    ... {count - _SHOWN_COMMANDS} more{each}"
+        left_out = Line(f"    ... {count - _SHOWN_COMMANDS} more{each}")
         lines = [*lines[: _SHOWN_COMMANDS // 2], left_out, *lines[-(_SHOWN_COMMANDS // 2) :]]
-    return [f"Minimal path ({_counted(finding)}):", *lines]
+    return [Line(f"Minimal path ({_counted(finding)}):"), *lines]
 
 
 def _counted(finding: Finding) -> str:
@@ -100,7 +121,7 @@ def _where(finding: Finding, root: Path) -> str:
     return f"{relative(finding.file, root)}:{finding.line}{function}"
 
 
-def _changes(finding: Finding) -> list[str]:
+def _changes(finding: Finding) -> list[Line]:
     changes = condense(finding.changes)
     most = _SHOWN_DRIFT if finding.invariant == "up-to-date" else _SHOWN_CHANGES
     texts = [f"    {_SIGNS[change.change]} {_told(change, finding)}" for change in changes[:most]]
@@ -109,11 +130,11 @@ def _changes(finding: Finding) -> list[str]:
     for change, text in zip(changes, texts, strict=False):
         blame = _blame(change, finding)
         if blame and len(text) > column:
-            lines += [text, f"        {blame}"]
+            lines += [Line(text, change.change), Line(f"        {blame}")]
         else:
-            lines.append(f"{text:<{column}}{blame}".rstrip())
+            lines.append(Line(f"{text:<{column}}{blame}".rstrip(), change.change))
     if len(changes) > most:
-        lines.append(f"    ... and {len(changes) - most} more: --gauntlet-report FILE.json writes them all")
+        lines.append(Line(f"    ... and {len(changes) - most} more: --gauntlet-report FILE.json writes them all"))
     return lines
 
 
@@ -144,13 +165,13 @@ def _flat(text: str | None, length: int = 160) -> str:
     return flat if len(flat) <= length else flat[:length] + " ..."
 
 
-def _replay(finding: Finding, replay: str) -> list[str]:
+def _replay(finding: Finding, replay: str) -> list[Line]:
     if not finding.path:
         return []
     text = written(finding.path).replace("'", "'\\''")
     if len(text) > _REPLAYED:
-        return ["Replay: the whole path is in the file that --gauntlet-report FILE.json writes."]
-    return [f"Replay: {replay} '{text}'"]
+        return [Line("Replay: the whole path is in the file that --gauntlet-report FILE.json writes.")]
+    return [Line(f"Replay: {replay} '{text}'")]
 
 
 def _short(findings: Sequence[Finding], root: Path, room: int) -> list[str]:

@@ -22,7 +22,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep
 
 from alembic_gauntlet.blame import Explanation, Location, explain, raised_by, sqlstate
 from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
-from alembic_gauntlet.coverage import Coverage
+from alembic_gauntlet.coverage import Coverage, Stretch
 from alembic_gauntlet.database import SESSION_ENDED, Sandbox
 from alembic_gauntlet.delivery import Delivery, connectable, deliveries
 from alembic_gauntlet.errors import GauntletError
@@ -107,9 +107,16 @@ class Runner:
         self.script = load_script(config)
         self.graph = Graph.from_scripts(self.script)
         self.coverage = Coverage(revisions=set(self.graph.order))
+        self.stretch: Stretch | None = None
         self.on_command: Callable[[Coverage], None] = lambda coverage: None
         self._url_env = url_env
         self._delivery: Delivery | None = None
+
+    def reach(self, name: str, part: float) -> None:
+        """Note how much, from 0 to 1, is done of what `name` says; it began when it was first named."""
+        is_new = self.stretch is None or self.stretch.name != name
+        began = time.monotonic() if self.stretch is None or is_new else self.stretch.began
+        self.stretch = Stretch(name, began, min(part, 1.0))
 
     def survey(self, sandbox: Sandbox) -> Mapping[str, Any]:
         """Run env.py with nothing to migrate; return the options that it passes to `context.configure`.

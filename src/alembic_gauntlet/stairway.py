@@ -76,7 +76,9 @@ class Stairway:
         """Try every revision that can be reached; return what is wrong."""
         standing = self._at_base()
         try:
-            for command in self._canonical.way(self._graph.full):
+            way = self._canonical.way(self._graph.full)
+            for number, command in enumerate(way):
+                self._runner.reach("stairway", number / len(way))
                 standing = self._visit(command.target, standing)
         finally:
             for each in (standing, *self._checkpoints):

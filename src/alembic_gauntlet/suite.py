@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,10 +25,11 @@ from alembic_gauntlet.invariants import INVARIANTS, Invariant
 from alembic_gauntlet.naming import DEFAULTS
 from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.regressions import Regressions
-from alembic_gauntlet.report import render
+from alembic_gauntlet.report import render_lines, replay_command
 from alembic_gauntlet.settings import Settings
 from alembic_gauntlet.share import Share
 from alembic_gauntlet.sowing import RowStrategies
+from alembic_gauntlet.styled import joined
 from alembic_gauntlet.walks import Rows, Walks
 
 _NAMED = 5
@@ -234,15 +233,5 @@ def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
         findings = tuple(new for each in findings if (new := known.less(each)) is not None)
     if findings:
         title = f"Besides {len(known.met)} known faults of the baseline:" if known is not None and known.met else ""
-        raise Failure(render(findings, request.config.rootpath, title, _replay(request.config)), findings)
-
-
-def _replay(config: pytest.Config) -> str:
-    """Return what to type before a path to replay it."""
-    given: str | None = config.getoption("--gauntlet-replay-with")
-    if given:
-        return given
-    file, since = config.getoption("--gauntlet-config"), config.getoption("--gauntlet-since")
-    words = ["--gauntlet-config", os.path.relpath(file)] if file else []
-    words += ["--gauntlet-since", since] if since else []
-    return shlex.join(["pytest", "-m", "fuzz", *words, "--gauntlet-replay"])
+        lines = render_lines(findings, request.config.rootpath, title, replay_command(request.config))
+        raise Failure(joined(lines), findings, lines)

@@ -9,30 +9,34 @@ from alembic_gauntlet.graph import Command, State
 from alembic_gauntlet.path import Path
 from alembic_gauntlet.walk import Explorer
 
+_NAME = "transitions"
 _Left = dict[State, dict[Command, State]]
 """For each state that is reached, the commands not taken from there yet, and where the graph says that they lead."""
 
 
-def tour(explorer: Explorer) -> dict[State, Path]:
-    """Take every transition; return a path to each state: of those that leave no fault, the first, breadth first.
+def tour(explorer: Explorer, transitions: int) -> dict[State, Path]:
+    """Take every transition, so many of them; return a path to each state: of those without a fault the first.
+
+    That is, breadth first.
 
     Raises:
         Irreproducible: a migration behaves differently on the same database.
     """
-    ways, left = _discovered(explorer)
+    ways, left = _discovered(explorer, transitions)
     state = explorer.floor
     while any(left.values()):
         if not left[state]:
             state = next(each for each, commands in left.items() if commands)
         command, _ = max(left[state].items(), key=lambda each: len(left.get(each[1], ())))
         del left[state][command]
+        explorer.reach(_NAME, 1 - sum(map(len, left.values())) / transitions)
         seen = explorer.observe((*ways[state], command))
         if seen.after in ways and explorer.is_same(seen.path, ways[seen.after]):
             state = seen.after
     return ways
 
 
-def _discovered(explorer: Explorer) -> tuple[dict[State, Path], _Left]:
+def _discovered(explorer: Explorer, transitions: int) -> tuple[dict[State, Path], _Left]:
     """Return a path to each state that can be reached without a fault, and the commands from there not taken yet."""
     ways: dict[State, Path] = {explorer.floor: ()}
     left: _Left = {}
@@ -44,6 +48,7 @@ def _discovered(explorer: Explorer) -> tuple[dict[State, Path], _Left]:
             if after in ways:
                 left[state][command] = after
                 continue
+            explorer.reach(_NAME, len(ways) / transitions)
             seen = explorer.observe((*ways[state], command))
             if seen.is_clean and explorer.is_judged(seen.after):
                 ways[seen.after] = seen.path

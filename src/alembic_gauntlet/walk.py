@@ -141,6 +141,7 @@ class Explorer:
         self._counts: dict[tuple[Path, str], int] = {}
         self._tables: dict[Schema | None, tuple[Table, ...]] = {}
         self._candidates: dict[State, tuple[Command, ...]] = {}
+        self._limit: float = math.inf
         self._left: float = math.inf
 
     @property
@@ -152,6 +153,10 @@ class Explorer:
     def floor(self) -> State:
         """The state where every walk starts."""
         return self._canonical.floor
+
+    def reach(self, name: str, part: float) -> None:
+        """Note how much, from 0 to 1, is done of what `name` says."""
+        self._runner.reach(name, part)
 
     def straight_to(self, state: State) -> tuple[Command, ...]:
         """Return the commands that lead from the start straight to a state: one for each head."""
@@ -299,11 +304,16 @@ class Explorer:
 
     def limit(self, revisions: float) -> None:
         """Let `is_spent` say when so many more revisions have been run."""
-        self._left = revisions
+        self._limit = self._left = revisions
 
     def allow(self, revisions: float) -> None:
         """Let so many more be run at the least before `is_spent` says that the limit is reached."""
         self._left = max(self._left, revisions)
+
+    @property
+    def spent(self) -> float:
+        """How much of the limit has been run, from 0 to 1."""
+        return 0.0 if math.isinf(self._limit) else 1 - max(0.0, self._left) / self._limit
 
     def is_spent(self, path: Path) -> bool:
         """Whether it takes more revisions to observe a path than are left."""

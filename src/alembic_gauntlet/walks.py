@@ -114,7 +114,7 @@ def take_walks(walker: Walker, plan: Plan, start: Path = ()) -> Walks:
     replayed = _replayed(walker, plan, plan.paths, start)
     found = _new(walker, (each for shown in replayed.values() for each in shown))
     if transitions is not None:
-        found += exhaust(walker.knowing(found))
+        found += exhaust(walker.knowing(found), transitions)
         plan = replace(plan, profile=_less(plan, transitions))
     walker.explorer.limit(plan.profile.max_examples * plan.max_commands * REVISIONS)
     new = _walked(walker.knowing(found), plan)

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.integration.test_interrupted import sees_ctrl_c
 
-PROGRESS = re.compile(rb"\x1b7 \d+ commands, \d+ a second; of 3 revisions [^\x1b]*\x1b\[K\x1b8")
+PROGRESS = re.compile(rb"\x1b7 \d+ commands, \d+ a second; (?:[a-z ]+ \d+%[^;]*; )?of 3 revisions [^\x1b]*\x1b\[K\x1b8")
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def slow(project):
     return project
 
 
-def on_a_terminal(project, *arguments: str, term: str = "xterm") -> bytes:
+def on_a_terminal(project, *arguments: str, term: str = "xterm", **variables: str) -> bytes:
     """Run pytest on a pseudo-terminal; return all that it has written there."""
     controller, terminal = pty.openpty()
     command = [
@@ -37,7 +38,9 @@ def on_a_terminal(project, *arguments: str, term: str = "xterm") -> bytes:
         project.server.url,
         *arguments,
     ]
-    environment = {**os.environ, "TERM": term, "COLUMNS": "120"}
+    ours = {"TERM": term, "COLUMNS": "120", **variables}
+    # pytester refuses colours by this variable.
+    environment = {name: value for name, value in os.environ.items() if name != "PY_COLORS"} | ours
     process = subprocess.Popen(command, cwd=project.path, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
     written = b""
@@ -63,6 +66,8 @@ def test_progress_on_a_terminal(slow, verbosity) -> None:
     written = on_a_terminal(slow, "-k", "stairway", *filter(None, [verbosity]))
     lines = PROGRESS.findall(written)
     assert lines
+    # With -v the name of the test leaves less room.
+    assert verbosity == "-v" or any(b"; stairway " in line for line in lines)
     assert all(len(line) < 120 + len(b"\x1b7\x1b[K\x1b8") for line in lines)
     after = written[written.rindex(lines[-1]) + len(lines[-1]) :]
     assert after.startswith(b"\x1b[K")
@@ -76,6 +81,113 @@ def test_no_progress_where_it_is_not_wanted(slow, term, option) -> None:
     assert b"1 passed" in written
     assert b"commands" not in written
     assert b"\x1b7" not in written
+
+
+def test_time_left_of_walks(slow) -> None:
+    """How much of the transitions and of the random walks is done, and how long the rest may take."""
+    body = "walk_settings = settings(profiles.current(), max_examples=400, derandomize=True)"
+    slow.test_class(body, "from hypothesis import settings\nfrom alembic_gauntlet import profiles")
+    slow.edit("migrations/versions/a3_.py", "pg_sleep(0.5)", "pg_sleep(1.2)")
+    written = on_a_terminal(slow, "-m", "fuzz", "-k", "random_walks")
+    lines = PROGRESS.findall(written)
+    assert any(re.search(rb"; transitions \d+%, about \d+ s left; ", line) for line in lines), lines
+    assert b"1 passed" in written
+
+
+FORGOTTEN = '    op.execute("DROP TYPE order_status")\n'
+BOLD, GREEN = "\x1b[1m    alembic upgrade a20\x1b[0m", "\x1b[32m    + enum type public"
+
+
+@pytest.fixture
+def faulty(example):
+    """The example with a leftover in one migration."""
+    example.edit("migrations/versions/a20_orders.py", FORGOTTEN, "")
+    return example
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "wanted"),
+    [
+        ([], {}, True),
+        (["--color=no"], {}, False),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"PY_COLORS": "0"}, False),
+    ],
+)
+def test_colours_on_a_terminal(faulty, options, variables, wanted) -> None:
+    """Commands and differences, unless they are refused as pytest's own colours are."""
+    written = on_a_terminal(faulty, "-k", "stairway", *options, **variables).decode()
+    assert "+ enum type public.order_status" in written
+    assert (BOLD in written, GREEN in written) == (wanted, wanted)
+    assert ("\x1b[1m" in written or "\x1b[32m" in written) == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "wanted"), [([], None, False), (["--color=yes"], None, True), ([], "FORCE_COLOR", True)]
+)
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_colours_elsewhere(faulty, monkeypatch, options, variable, wanted, workers) -> None:
+    """None in a file, unless they are asked for; the same where a worker of pytest-xdist has found it."""
+    monkeypatch.delenv("PY_COLORS")  # which pytester sets
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    written = faulty.pytest("-k", "stairway", *options, *workers).stdout.str()
+    assert "+ enum type public.order_status" in written
+    assert (BOLD in written, GREEN in written) == (wanted, wanted)
+    assert wanted or "\x1b" not in written
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_annotations_on_github(faulty, monkeypatch, workers) -> None:
+    """One for each finding, at the guilty line as seen from the root of the repository, printed once."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(faulty.path.parent))
+    done = faulty.pytest("-k", "stairway or downgrade_all", *workers)
+    done.assert_outcomes(failed=2, **({} if workers else {"deselected": 6}))
+    found = [line for line in done.outlines if line.startswith("::")]
+    file = f"{faulty.path.name}/migrations/versions/a20_orders.py"
+    invariants = ["base-is-empty", "path-independence"]
+    assert sorted(line.partition("::Minimal")[0] for line in found) == [
+        f"::error file={file},line=24,title=alembic-gauntlet%3A {invariant} (a20)" for invariant in invariants
+    ]
+    assert all("%0A    alembic downgrade " in line and "left behind by a20_orders.py:24" in line for line in found)
+
+
+@pytest.mark.parametrize("value", [None, "false"])
+def test_no_annotations_elsewhere(faulty, monkeypatch, value) -> None:
+    """GitHub sets the variable to `true`."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    if value:
+        monkeypatch.setenv("GITHUB_ACTIONS", value)
+    faulty.pytest("-k", "stairway").stdout.no_fnmatch_line("*::error*")
+
+
+def test_mistake_in_the_set_up_is_annotated_once(project, monkeypatch) -> None:
+    """Without a line, however many tests it stops."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (project.path / "alembic.ini").unlink()
+    found = [line for line in project.pytest().outlines if line.startswith("::error")]
+    assert len(found) == 1
+    assert found[0].startswith("::error title=alembic-gauntlet%3A set-up::No alembic.ini")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_junit_has_findings_as_properties(faulty, workers) -> None:
+    """The invariant, the revision, the path, the file and the line, and the message as text without colours."""
+    faulty.pytest("-k", "stairway or single", "--junitxml=junit.xml", "--color=yes", *workers)
+    cases = ElementTree.parse(faulty.path / "junit.xml").getroot().iter("testcase")
+    failed, passed = sorted(cases, key=lambda case: case.get("name") != "test_stairway_upgrade_downgrade")
+    assert [(each.get("name"), each.get("value")) for each in failed.iter("property")] == [
+        ("gauntlet.1.invariant", "path-independence"),
+        ("gauntlet.1.revision", "a20"),
+        ("gauntlet.1.path", "upgrade a20; downgrade a10"),
+        ("gauntlet.1.file", "migrations/versions/a20_orders.py"),
+        ("gauntlet.1.line", "24"),
+    ]
+    (failure,) = failed.iter("failure")
+    assert failure.get("message", "").startswith("After `alembic downgrade a10` the schema at a10")
+    assert (failure.text or "").startswith("Minimal path (2 commands):\n    alembic upgrade a20\n")
+    assert not list(passed.iter("property"))
 
 
 def test_no_progress_in_a_file(slow) -> None:
