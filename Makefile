@@ -9,7 +9,7 @@ WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
 
-.PHONY: demo test test-with drift bench quality quality-rows quality-tests quality-nightly lint types check format real clean
+.PHONY: demo test test-with drift bench quality quality-rows quality-tests quality-nightly package nightly lint types check format real clean
 
 demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
 	@echo "== The example project as it is: $(EXAMPLE)"
@@ -50,6 +50,13 @@ quality-tests: $(VENV)/.dev  ## A sample of it as tests; GAUNTLET_QUALITY=N for 
 quality-nightly: $(VENV)/.dev  ## Thousands of histories, other ones every night
 	$(BIN)/python -m tests.quality.measure --seed random --faulty 480 --long 96 --wide 48 --clean 100 --small 5000
 	$(BIN)/python -m tests.quality.rows --seed $$(date +%Y%m%d) --each 10 --clean 1000
+
+package: $(VENV)/.dev  ## The wheel: built, checked, installed in a clean environment, and used there
+	$(BIN)/python -m tests.package
+
+nightly:  ## What CI does, thousands of generated histories and the real ones
+	.ci/run
+	$(MAKE) quality-nightly real
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
