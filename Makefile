@@ -9,7 +9,7 @@ WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
 
-.PHONY: demo test test-with drift bench quality quality-rows quality-tests quality-nightly package nightly lint types check format real clean
+.PHONY: demo test test-with docs drift bench quality quality-rows quality-tests quality-nightly package nightly lint types check format real clean
 
 demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with one planted fault
 	@echo "== The example project as it is: $(EXAMPLE)"
@@ -29,6 +29,9 @@ test: $(VENV)/.dev  ## All tests of the project
 
 test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python or other versions
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/integration
+
+docs: $(VENV)/.docs  ## The documentation as a site in .cache/docs; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -n -E -a -j auto -d .cache/doctrees docs .cache/docs
 
 drift: $(VENV)/.dev  ## Every kind of drift, and what is said of it; writes docs/drift-kinds.md
 	$(BIN)/python -m tests.quality.drift_page
@@ -92,3 +95,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.made pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[docs]'
+	@touch $@

@@ -3,10 +3,6 @@
 A value is what PostgreSQL reads for the type, as a string, or an integer, a boolean or None; a row maps the names of
 columns to values. Columns that the database fills (identity, generated, the next value of a sequence) are left out.
 
-    tables = rows.reflect(connection)
-    row = rows.rows(tables[0]).example()
-    rows.insert(connection, rows.Insert.of(tables[0].name, row), tables[0])
-
 Every strategy works on what `reflect` returns; none of them touches the database. A row may be refused all the same, by
 a CHECK, a trigger or a domain: `insert` says so.
 """
