@@ -84,7 +84,7 @@ def _where(runs: Sequence[Run]) -> Iterator[str]:
     for fact in dict.fromkeys(f"{run.machine}. {run.versions}" for run in runs):
         yield f"\n{fact}."
     yield f"The peers: {peers}, each in an environment of its own with the same Alembic, SQLAlchemy and psycopg."
-    yield "\n```console"
+    yield "\n<!-- project: repository -->\n\n```console"
     yield from (f"$ {run.command}    # {run.started}" for run in runs)
     yield "```"
 

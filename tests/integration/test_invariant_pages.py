@@ -1,8 +1,6 @@
 """Every invariant has a page, and what the page says is what happens: the example, its message, its remedy."""
 
-import ast
 import re
-from pathlib import Path
 
 import alembic
 import psycopg
@@ -14,20 +12,21 @@ from alembic_gauntlet.findings import Finding
 from alembic_gauntlet.invariants import INVARIANTS, Broken, Invariant
 from alembic_gauntlet.report import render
 from tests.integration.inprocess import open_gauntlet
+from tests.integration.pages import ROOT, replace_definitions, sections
 
-PAGES = Path(__file__).parents[2] / "docs/invariants"
+PAGES = ROOT / "docs/invariants"
 IDS = sorted(path.stem for path in PAGES.glob("*.md") if path.stem != "index")
 # Room for every transition; and walks of one command, which find nothing more: no page depends on chance.
 MANY = settings(profiles.current(), max_examples=40, database=None)
 REMEDIED = ", remedied"
 ABOUT_ROWS = ("rows-survive", "row-round-trip", "sequences-ahead")
-_BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str) -> dict[str, str]:
-    """Return the code blocks of a page that have a title, by title."""
-    found = _BLOCK.findall((PAGES / f"{page}.md").read_text())
+    """Return the code blocks of a page, by title."""
+    found = [(block.title, block.text) for section in sections(PAGES / f"{page}.md") for block in section.blocks]
     assert len(dict(found)) == len(found), f"{page}.md has two blocks of one title"
+    assert all(title for title, _ in found), f"{page}.md has a block without a title"
     return dict(found)
 
 
@@ -38,9 +37,9 @@ def raised_by(invariant: Invariant) -> type[Broken]:
     return kind
 
 
-def walked(project, with_rows: bool) -> tuple[Finding, ...]:
+def walked(project, with_rows: bool, **declared) -> tuple[Finding, ...]:
     """Return what is found where every transition is taken, or every revision with rows."""
-    with open_gauntlet(project) as gauntlet:
+    with open_gauntlet(project, **declared) as gauntlet:
         if with_rows:
             return gauntlet.populated_walks(MANY, 1, "test").findings
         walks = gauntlet.walks(MANY, 1, "test")
@@ -60,19 +59,6 @@ def is_as_on_the_pages(project) -> bool:
     return major >= 17 and tuple(map(int, alembic.__version__.split(".")[:2])) >= (1, 20)
 
 
-def name_of(statement: ast.stmt) -> str:
-    """Return what a statement at the top of a module defines; nothing for an import."""
-    return getattr(statement, "name", None) or "".join(map(ast.unparse, getattr(statement, "targets", [])))
-
-
-def replace_definition(file: Path, text: str) -> None:
-    """Put a function or an assignment in the place of the one of its name in `file`."""
-    (name,) = map(name_of, ast.parse(text).body)
-    lines = file.read_text().splitlines(keepends=True)
-    (old,) = (each for each in ast.parse("".join(lines)).body if name_of(each) == name)
-    file.write_text("".join([*lines[: old.lineno - 1], text, *lines[old.end_lineno :]]))
-
-
 def test_every_invariant_has_a_page_and_a_line_in_the_index() -> None:
     """Pages and index are those of INVARIANTS: the id, a link, and the class that is raised."""
     kinds = list(map(raised_by, INVARIANTS))
@@ -85,9 +71,11 @@ def test_every_invariant_has_a_page_and_a_line_in_the_index() -> None:
 
 @pytest.mark.parametrize("id", IDS)
 def test_page_shows_what_happens(project, id) -> None:
-    """The example breaks this invariant and no other, with the message on the page; remedied, it breaks none."""
+    """The example breaks this invariant and no other, with the message on the page; remedied or declared, none."""
     page = blocks(id)
     message = page.pop("message")
+    declared: dict[str, object] = {}
+    exec(page.pop("on the test class", ""), {}, declared)
     remedies = {title: page.pop(title) for title in list(page) if title.endswith(REMEDIED)}
     for file, text in page.items():
         project.write(file, text)
@@ -96,9 +84,11 @@ def test_page_shows_what_happens(project, id) -> None:
     assert {each.invariant for each in findings} == {id}
     if is_as_on_the_pages(project):
         assert render(findings, project.path) == message.rstrip("\n")
+    if declared:
+        assert id not in {each.invariant for each in walked(project, with_rows, **declared)}
     assert remedies
     for title, text in remedies.items():
-        replace_definition(project.path / title.removesuffix(REMEDIED), text)
+        replace_definitions(project.path / title.removesuffix(REMEDIED), text)
     left = walked(project, with_rows)
     assert id not in {each.invariant for each in left}
     assert not (left and is_as_on_the_pages(project))

@@ -19,6 +19,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound, NotFound
 
 from alembic_gauntlet.contrib.testcontainers import DEFAULT_IMAGE
+from tests.integration.pages import ROOT, commands, sections
 from tests.integration.processes import SECONDS, sees_ctrl_c, started, wait_for
 
 FIVE = 5
@@ -145,6 +146,22 @@ def test_fixture_imported_into_conftest(engine, example) -> None:
     example.pytest("-W", "error", url="").assert_outcomes(passed=FIVE, deselected=3)
     assert len({each["id"] for each in recorded(example)}) == 1
     assert all_removed(engine, example)
+
+
+def test_page_shows_what_runs(engine, example, make_image) -> None:
+    """The class and the conftest.py of docs/testcontainers.md, each by itself, run in a container."""
+    (section,) = sections(ROOT / "docs/testcontainers.md")
+    install, mixin, conftest = section.blocks
+    assert commands(install) == [("pip install 'alembic-gauntlet[testcontainers]'", "")]
+    image, plain = make_image(), (example.path / "tests/test_migrations.py").read_text()
+    assert "postgres:16-alpine" in mixin.text
+    example.write("tests/conftest.py", RECORDER)
+    example.write(f"tests/{mixin.title}", mixin.text.replace("postgres:16-alpine", image))
+    example.pytest("-k", "single_head", url="").assert_outcomes(passed=1, deselected=7)
+    example.write(f"tests/{mixin.title}", plain)
+    example.write(f"tests/{conftest.title}", conftest.text + RECORDER)
+    example.pytest("-k", "single_head", url="").assert_outcomes(passed=1, deselected=7)
+    assert [each["image"] for each in recorded(example)] == [image, DEFAULT_IMAGE]
 
 
 def test_image_is_chosen_by_class_or_environment(engine, example, make_image) -> None:

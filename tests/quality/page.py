@@ -24,6 +24,8 @@ small correct ones there are many, and over most of them one walk of 20 commands
 there are no more than that. A history is drawn from its name and a seed, so that a run can be repeated, and each of its
 histories by itself:
 
+<!-- project: repository -->
+
 ```console
 $ python -m tests.quality.measure --seed {seed} "faulty/forgotten index/0"
 ```
