@@ -26,7 +26,7 @@ from alembic_gauntlet.findings import Finding
 from alembic_gauntlet.graph import Command, Graph, State
 from alembic_gauntlet.history import History
 from alembic_gauntlet.path import Action, Insert, literal, written
-from alembic_gauntlet.report import save
+from alembic_gauntlet.report import REPLAY, save
 
 _ASSETS = Path(__file__).with_name("assets")
 _LIBRARY = _ASSETS / "d3-dag.js"
@@ -77,16 +77,16 @@ class Page:
     """Gathers what the tests of a session have found, and writes it.
 
     Args:
-        options: what pytest needs besides to replay a path, such as ` --gauntlet-since a1`.
+        replay: what to type before a path to run it again.
 
     Raises:
         GauntletError: this build of the package lacks the library that lays out the graph.
     """
 
-    def __init__(self, options: str = "") -> None:
+    def __init__(self, replay: str = REPLAY) -> None:
         if not _LIBRARY.exists():
             raise GauntletError(_NO_LIBRARY)
-        self._options = options
+        self._replay = replay
         self._tests: list[_Test] = []
         self._histories: dict[History, _Covered] = {}
 
@@ -127,7 +127,7 @@ class Page:
         return {
             "version": version("alembic-gauntlet"),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
-            "options": self._options,
+            "replay": self._replay,
             "notes": list(dict.fromkeys(notes)),
             "histories": [_history(history, self._histories[history]) for history in histories],
             "tests": [_test(test) for test in self._tests],

@@ -126,8 +126,7 @@ def _prepare_reports(config: pytest.Config) -> None:
         from alembic_gauntlet.html import Page
 
         try:
-            since = config.getoption("--gauntlet-since")
-            config.stash[_PAGE] = Page(f" --gauntlet-since {since}" if since else "")
+            config.stash[_PAGE] = Page(replay_command(config))
         except GauntletError as error:
             raise pytest.UsageError(f"--gauntlet-report {page}: {error}") from error
 

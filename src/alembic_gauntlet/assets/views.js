@@ -118,7 +118,7 @@ function pathBlock({ path }) {
 }
 
 function replayBlock({ replay }) {
-  const text = `pytest -m fuzz${data.options} --gauntlet-replay '${replay.replaceAll("'", "'\\''")}'`;
+  const text = `${data.replay} '${replay.replaceAll("'", "'\\''")}'`;
   const line = element("ol", { class: "box commands alone" }, element("li", {}, element("code", { text })));
   return block("Run it again", line, copyButton(text, "Copy the command that runs it again"));
 }
