@@ -93,7 +93,7 @@ def _add_pytest_options(parser: argparse.ArgumentParser) -> None:
 def _config_file(options: argparse.Namespace) -> Path:
     """Return the file that configures Alembic; one that is given has to be one."""
     if options.config is not None:
-        given = Path(options.config).absolute()
+        given = Path(os.path.abspath(options.config))  # without `..`, as pytest names it
         read_config(given)
         return given
     found = find_config_file(Path.cwd(), Path(Path.cwd().anchor))

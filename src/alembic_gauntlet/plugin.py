@@ -408,7 +408,8 @@ class _Collector:
         if found is not None:
             if found["shown"] is not None:
                 report.longrepr = Shown.from_json(found["shown"])  # type: ignore[assignment]
-            self._config.stash[_ANNOTATIONS].extend(found["annotations"])
+            if report.failed:
+                self._config.stash[_ANNOTATIONS].extend(found["annotations"])
             outcome = "error" if report.failed and report.when != "call" else report.outcome
             coverage = Coverage.from_json(found["coverage"])
             self._report.add(report.nodeid, outcome, found["failures"], coverage)

@@ -123,9 +123,13 @@ def test_colours_on_a_terminal(faulty, options, variables, wanted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "variable", "wanted"), [([], None, False), (["--color=yes"], None, True), ([], "FORCE_COLOR", True)]
+    ("options", "variable", "wanted", "workers"),
+    [
+        ([], None, False, ()),
+        ([], "FORCE_COLOR", True, ()),
+        (["--color=yes"], None, True, ("-n2",)),
+    ],
 )
-@pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_colours_elsewhere(faulty, monkeypatch, options, variable, wanted, workers) -> None:
     """None in a file, unless they are asked for; the same where a worker of pytest-xdist has found it."""
     monkeypatch.delenv("PY_COLORS")  # which pytester sets
@@ -160,6 +164,15 @@ def test_no_annotations_elsewhere(faulty, monkeypatch, value) -> None:
     if value:
         monkeypatch.setenv("GITHUB_ACTIONS", value)
     faulty.pytest("-k", "stairway").stdout.no_fnmatch_line("*::error*")
+
+
+def test_expected_failure_is_not_annotated(faulty, monkeypatch) -> None:
+    """Nobody is to be told of what is marked as known."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    faulty.edit("tests/test_migrations.py", "class TestM", "import pytest\n\n\n@pytest.mark.xfail\nclass TestM")
+    done = faulty.pytest("-k", "stairway")
+    done.assert_outcomes(xfailed=1, deselected=7)
+    done.stdout.no_fnmatch_line("*::error*")
 
 
 def test_mistake_in_the_set_up_is_annotated_once(project, monkeypatch) -> None:
