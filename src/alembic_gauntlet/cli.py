@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,7 @@ import pytest
 
 from alembic_gauntlet.config import find_config_file, read_config
 from alembic_gauntlet.errors import GauntletError
-from alembic_gauntlet.layout import TEST_FILE, own_test_files, tests_directory
+from alembic_gauntlet.layout import TEST_FILE, directory_of_tests, own_test_files
 from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.scaffold import Place, class_file, github, gitlab
 
@@ -60,6 +61,7 @@ def _parse(given: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description="Test Alembic migrations on PostgreSQL.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, text: str, epilog: str | None = _EPILOG) -> argparse.ArgumentParser:
@@ -107,7 +109,7 @@ def _config_file(options: argparse.Namespace) -> Path:
 
 def _pytest_arguments(options: argparse.Namespace, more: Sequence[str]) -> list[str]:
     file = _config_file(options)
-    tests = tests_directory(file.parent)
+    tests = directory_of_tests(file.parent)
     # By the name of its entry point, so that it is there where plugins are not loaded by themselves.
     return [
         "-p",
@@ -151,7 +153,7 @@ def _init(options: argparse.Namespace, more: Sequence[str]) -> int:
     if more:
         raise GauntletError(f"init takes no {more[0]}.")
     file = _config_file(options)
-    tests = tests_directory(file.parent)
+    tests = directory_of_tests(file.parent)
     own = own_test_files(tests)
     target = Path(options.file).absolute() if options.file else (own[0] if own else tests / TEST_FILE)
     place = Place(file, target)

@@ -26,7 +26,7 @@ _CONFIGURATION: Sequence[tuple[str, Sequence[str]]] = (
 _PATTERNS = ("test_*.py", "*_test.py")
 
 
-def tests_directory(home: Path) -> Path:
+def directory_of_tests(home: Path) -> Path:
     """Return where the tests of the project around `home`, the directory of alembic.ini, are kept.
 
     That is the first directory of pytest's `testpaths` that there is, looked for in `home` and above it; else the

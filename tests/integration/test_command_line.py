@@ -30,10 +30,10 @@ def bare(example):
     return example
 
 
-def gauntlet(project, *arguments: str, url: str | None = None):
+def gauntlet(project, *arguments: str):
     """Run `python -m alembic_gauntlet` in the project, on the shared server."""
     command, *more = arguments
-    options = [] if command == "init" else [f"--url={url or project.server.url}", "-pno:cacheprovider"]
+    options = [] if command == "init" else [f"--url={project.server.url}", "-pno:cacheprovider"]
     return project.pytester.run(sys.executable, "-m", "alembic_gauntlet", command, *options, *more)
 
 
@@ -107,7 +107,7 @@ def test_testpaths_say_where_the_tests_are(bare) -> None:
     bare.write("pytest.ini", "[pytest]\ntestpaths = checks\n")
     bare.write("tests/conftest.py", CONFTEST)
     bare.write("checks/conftest.py", "import pytest\n\n@pytest.fixture\ndef migration_db_url():\n    return 5\n")
-    done = gauntlet(bare, "run", "-k", "single_head", url="")
+    done = gauntlet(bare, "run", "-k", "single_head")
     done.assert_outcomes(errors=1, deselected=7)
     done.stdout.fnmatch_lines(["checks/test_migrations.py E*"])
 
