@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -238,3 +239,15 @@ def test_init_overwrites_nothing(bare) -> None:
     bare.pytest("tests/test_history.py", "-k", "single_head").assert_outcomes(passed=1, deselected=7)
     assert gauntlet(bare, "init").ret == 1
     assert not (bare.path / "tests/test_migrations.TestMigrations.paths").exists()
+
+
+PAGE = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+TOLD = re.findall(r"^(?:[a-z].* )?alembic-gauntlet (run.*)$|`alembic-gauntlet ((?:run|replay|init) .+?)`", PAGE, re.M)
+
+
+@pytest.mark.parametrize("words", sorted({"".join(each) for each in TOLD}))
+def test_command_of_the_page_is_taken(bare, words) -> None:
+    """By this program and by pytest, which has only to collect the tests."""
+    command, *more = shlex.split(words)
+    done = gauntlet(bare, command, *more, *([] if command == "init" else ["--collect-only", "-q"]))
+    assert done.ret == pytest.ExitCode.OK

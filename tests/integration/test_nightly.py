@@ -26,6 +26,8 @@ class TestMigrations(MigrationTestBase):
 """
 """The class of `init`, with fewer walks than a night has."""
 
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/howto/nightly.md"
 LATE = """
 from alembic_gauntlet.findings import Failure, Finding
 
@@ -129,6 +131,30 @@ def test_jobs_walk_as_a_night_does(service, option) -> None:
     assert not any("--hypothesis-seed" in line for line in commands)
 
 
+@pytest.mark.parametrize(("option", "schema"), [("--github", "github-workflows"), ("--gitlab", "gitlab-ci")])
+def test_jobs_are_what_the_schemas_of_their_systems_take(service, option, schema) -> None:
+    """The schemas that GitHub and GitLab publish."""
+    init(service, option)
+    (file,) = [*service.path.parent.glob(".git*/**/*.yml")]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", file]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def conftests() -> list[str]:
+    """The files conftest.py of the page."""
+    return [block.partition("```")[0] for block in PAGE.read_text().split('```python title="conftest.py"\n')[1:]]
+
+
+def test_profile_that_replays_what_ci_has_found(project) -> None:
+    """The page's profile for a desk can be loaded; what it reads is the artifact that the workflow uploads."""
+    shared, desk = conftests()
+    assert "RedisExampleDatabase" in shared
+    project.write("conftest.py", desk)
+    project.pytest("--hypothesis-profile=team", "-k", "single_head").assert_outcomes(failed=1, deselected=7)
+    assert "name: hypothesis-example-db" in (ROOT / "src/alembic_gauntlet/templates/github.yml").read_text()
+
+
 @pytest.fixture
 def redis() -> Iterator[str]:
     """The URL of a Redis server on a socket of its own; skipped where there is none."""
@@ -160,9 +186,7 @@ def night(project, *options: str) -> list[str]:
 
 def test_failure_of_one_machine_is_replayed_by_another_through_redis(project, redis) -> None:
     """The profile of the night with Hypothesis' own database for Redis, as the documentation has it in conftest.py."""
-    page = (Path(__file__).parents[2] / "docs/nightly.md").read_text()
-    (example,) = [block for block in page.split("```python\n")[1:] if "RedisExampleDatabase" in block]
-    project.write("conftest.py", example.partition("```")[0])
+    project.write("conftest.py", conftests()[0])
     project.write("late.py", LATE)
     for number in range(8):
         project.table(f"r{number}", f"r{number - 1}" if number else None, f"t{number}")

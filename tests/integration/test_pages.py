@@ -23,6 +23,8 @@ from tests.integration.pages import (
 # Another test runs the blocks of these pages.
 ELSEWHERE = {
     "docs/architecture.md": "tests/unit/test_architecture.py",
+    "docs/cli.md": "tests/integration/test_command_line.py",
+    "docs/howto/nightly.md": "tests/integration/test_nightly.py",
     "docs/invariants": "tests/integration/test_invariant_pages.py",
     "docs/testcontainers.md": "tests/integration/test_testcontainers.py",
 }
