@@ -87,7 +87,7 @@ class Server:
     def __init__(self, url: str | URL, *, throwaway: bool = False) -> None:
         self.url = parse_url(url)
         self.token = secrets.token_hex(8)
-        self._throwaway = throwaway
+        self.throwaway = throwaway
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
         self._lost: ServerLost | None = None
@@ -125,7 +125,7 @@ class Server:
     def _create_statement(self, sandbox: Sandbox, template: Sandbox | None) -> sql.Composed:
         source = sql.Identifier(template.name if template else "template1")
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(sandbox.name), source)
-        if self._throwaway and self._connection.info.server_version >= _FILE_COPY_SINCE:
+        if self.throwaway and self._connection.info.server_version >= _FILE_COPY_SINCE:
             statement += sql.SQL(" STRATEGY file_copy")
         return statement
 

@@ -1,17 +1,21 @@
 """The guard: while an Alembic command runs, only its sandbox can be connected to, and only it is migrated.
 
 An env.py that ignores the URL it is given, and takes the developer's own database down to base, is the worst thing
-this library could do. So three gates are closed while env.py runs:
+this library could do. So these gates are closed while env.py runs:
 
 - every connection that any SQLAlchemy engine opens or takes from its pool must be one to the sandbox;
+- so must every one that a driver opens without SQLAlchemy (`drivers`);
 - every statement on a connection that was taken from its pool earlier is refused, unless that is on the sandbox;
+- so is a statement that names another database of a server that is not our own (`ALTER DATABASE shop ...`);
 - the connection that env.py passes to `context.configure`, before Alembic writes anything, must be on the sandbox.
 
-What goes past SQLAlchemy altogether (`psycopg.connect` in a migration) is not seen.
+Not seen is what the server or another program does for a migration (`dblink`, a foreign table, `psql`), what is done to
+roles, and a driver's own connection that was opened before the command.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +29,21 @@ from sqlalchemy.pool import Pool
 
 from alembic_gauntlet.blame import Location
 from alembic_gauntlet.database import Sandbox, describe
+from alembic_gauntlet.drivers import database_of, watched
 from alembic_gauntlet.errors import GauntletError
 
 _SEEN = "alembic_gauntlet.guard"
 _NAMED = "alembic_gauntlet.guard.named"
-_ASKED = ("asyncpg", "pg8000")
-"""Drivers whose connections do not tell the name of their database."""
+_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_OF_A_DATABASE = re.compile(
+    rf"""(?:^|;)\s*(?:(?:create|alter|drop|comment\s+on|security\s+label\b[^;]*?\bon)
+    |(?:grant|revoke)\b[^;]*?\bon
+    |alter\s+(?:role|user)\b[^;]*?\bin)
+    \s+database\s+(?:if\s+exists\s+)?({_NAME}(?:\s*,\s*{_NAME})*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A statement on a database as a whole, at the beginning of a statement; its group has the names."""
 
 _ENV = """\
 env.py was about to use {database}, which is not the gauntlet's sandbox.{location}
@@ -44,19 +57,26 @@ _MIGRATION = """\
 A migration was about to use {database}, which is not the gauntlet's sandbox.{location}
 Refused: nothing was written there. A migration gets the connection to its own database from op.get_bind()."""
 
+_STATEMENT = """\
+A migration was about to change {database}, which is not the gauntlet's sandbox.{location}
+Refused: nothing was written there. A database has another name in each place; this takes the one that is migrated:
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET ...', current_database()); END $$"""
+
 
 class GuardError(GauntletError):
     """env.py or a migration reached for a database that is not the sandbox. Nothing was written there."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, by_statement: bool = False) -> None:
         super().__init__(database)
         self.database = database
+        self.by_statement = by_statement
         self.location: Location | None = None
         self.in_migration = False
 
     def __str__(self) -> str:
         location = f"\n    {self.location}" if self.location else ""
-        return (_MIGRATION if self.in_migration else _ENV).format(database=self.database, location=location)
+        text = _STATEMENT if self.by_statement else _MIGRATION if self.in_migration else _ENV
+        return text.format(database=self.database, location=location)
 
 
 class Guard:
@@ -75,14 +95,19 @@ class Guard:
         if connection.dialect.name != "postgresql" or _database_of(connection) != self._sandbox.name:
             self._refuse(describe(connection.engine.url))
 
-    def _refuse(self, database: str) -> None:
-        self.refusal = GuardError(database)
+    def _refuse(self, database: str, *, by_statement: bool = False) -> None:
+        self.refusal = GuardError(database, by_statement=by_statement)
         raise self.refusal
+
+    def on_driver(self, name: str) -> None:
+        """Refuse a connection that a driver opens; earlier sandboxes of ours are nobody's data."""
+        if not self._sandbox.server.owns(name):
+            self._refuse(f"the database {name}")
 
     def on_do_connect(self, dialect: Dialect, record: Any, cargs: Any, cparams: dict[str, Any]) -> Any:
         """Refuse to connect elsewhere, before the server there even notices; return a connection where one is kept."""
         if dialect.name != "postgresql":
-            if not _is_throw_away(dialect, cargs):
+            if dialect.name != "sqlite" or not _is_throw_away(cargs[0] if cargs else None):
                 self._refuse(_describe_parameters(dialect, cargs, cparams))
             return None
         if dialect.is_async and _is_outside_greenlets():
@@ -125,15 +150,38 @@ class Guard:
     def on_execute(
         self, connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
     ) -> None:
-        """Refuse a statement on a connection that was taken from its pool before this command."""
+        """Refuse a statement on a connection that was taken from its pool before this command, or on a database."""
         if connection.info.get(_SEEN) is not self:
             self._check_database(_raw(connection))
             connection.info[_SEEN] = self
+        if not self._sandbox.server.throwaway and connection.dialect.name == "postgresql":
+            for name in databases_changed(statement):
+                if name != self._sandbox.name:
+                    self._refuse(f"the database {name}", by_statement=True)
 
     def _check_database(self, dbapi_connection: Any) -> None:
-        name = _known_database(dbapi_connection) or _asked_database(dbapi_connection)
-        if name is not None and name != self._sandbox.name:
+        if _is_sqlite(dbapi_connection):
+            for file in _asked(dbapi_connection, "PRAGMA database_list", column=2):
+                if file and not _is_throw_away(file):
+                    self._refuse(f"sqlite:///{file}")
+            return
+        name = database_of(_driver_connection(dbapi_connection))
+        if name is None:
+            try:
+                (name,) = _asked(dbapi_connection, "SELECT current_database()")
+            except Exception:
+                self._refuse("a connection that does not tell its database")
+        if name != self._sandbox.name:
             self._refuse(f"the database {name}")
+
+
+def databases_changed(statement: str) -> list[str]:
+    """Return the databases that SQL creates, alters, drops or grants on, as far as the text itself names them."""
+    if "database" not in statement.lower():
+        return []
+    found = _OF_A_DATABASE.findall(_COMMENT.sub(" ", statement))
+    names = [name for group in found for name in re.findall(_NAME, group)]
+    return [name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in names]
 
 
 @contextmanager
@@ -150,17 +198,18 @@ def guarded(sandbox: Sandbox) -> Iterator[Guard]:
     for target, name, listener in listeners:
         event.listen(target, name, listener)
     try:
-        yield guard
+        with watched(guard.on_driver):
+            yield guard
     finally:
         for target, name, listener in listeners:
             event.remove(target, name, listener)
 
 
-def _is_throw_away(dialect: Dialect, cargs: Any) -> bool:
-    """In memory, or a file that a test has made: in the temporary directory, outside of the project."""
-    if dialect.name != "sqlite" or not cargs or not cargs[0] or ":memory:" in str(cargs[0]):
-        return dialect.name == "sqlite"
-    file = Path(str(cargs[0]).removeprefix("file:").partition("?")[0]).resolve()
+def _is_throw_away(name: Any) -> bool:
+    """Tell whether SQLite has it in memory, or as a file that a test has made: temporary, outside of the project."""
+    if not name or ":memory:" in str(name):
+        return True
+    file = Path(str(name).removeprefix("file:").partition("?")[0]).resolve()
     temporary, project = Path(tempfile.gettempdir()).resolve(), Path.cwd().resolve()
     return file.is_relative_to(temporary) and not file.is_relative_to(project)
 
@@ -183,29 +232,21 @@ def _describe_parameters(dialect: Dialect, cargs: Any, cparams: dict[str, Any]) 
     return f"{dialect.name}+{dialect.driver}://{host}{f':{port}' if port else ''}/{name}"
 
 
-def _driver(dbapi_connection: Any) -> tuple[Any, str]:
-    """Return the driver's own connection, below SQLAlchemy's adapters, and the name of its package."""
-    connection = getattr(dbapi_connection, "driver_connection", dbapi_connection)
-    return connection, type(connection).__module__.partition(".")[0]
+def _driver_connection(dbapi_connection: Any) -> Any:
+    """Return the driver's own connection, below SQLAlchemy's adapters."""
+    return getattr(dbapi_connection, "driver_connection", dbapi_connection)
 
 
 def _is_sqlite(dbapi_connection: Any) -> bool:
-    return "sqlite" in _driver(dbapi_connection)[1]
+    return "sqlite" in type(_driver_connection(dbapi_connection)).__module__.partition(".")[0]
 
 
-def _known_database(dbapi_connection: Any) -> str | None:
-    """Return the database of a DBAPI connection where the driver says so without a statement."""
-    return getattr(getattr(_driver(dbapi_connection)[0], "info", None), "dbname", None)
-
-
-def _asked_database(dbapi_connection: Any) -> str | None:
-    if _driver(dbapi_connection)[1] not in _ASKED:
-        return None
+def _asked(dbapi_connection: Any, statement: str, column: int = 0) -> list[Any]:
     cursor = dbapi_connection.cursor()
-    cursor.execute("SELECT current_database()")
-    name: str = cursor.fetchone()[0]
+    cursor.execute(statement)
+    values = [row[column] for row in cursor.fetchall()]
     cursor.close()
-    return name
+    return values
 
 
 def _raw(connection: Connection) -> Any:
@@ -214,7 +255,7 @@ def _raw(connection: Connection) -> Any:
 
 
 def _database_of(connection: Connection) -> str | None:
-    known = _known_database(_raw(connection))
+    known = database_of(_driver_connection(_raw(connection)))
     if known is not None:
         return known
     # A statement begins a transaction in SQLAlchemy 2, and Alembic never commits one that it finds begun.
