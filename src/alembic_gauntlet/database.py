@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -26,8 +26,24 @@ from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend, is_alive
 from alembic_gauntlet.blame import explain, sqlstate
 from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.errors import GauntletError
+from alembic_gauntlet.process import environment
 
 _SANDBOX_NAME = re.compile(r"gauntlet_([0-9a-f]{16})_[0-9]+")
+MARK = 1_906_711_973
+"""The connection limit of every sandbox: as good as none, and nobody's choice. CREATE DATABASE sets it, so that there
+is no moment in which a sandbox is not marked."""
+_OURS = sql.SQL("""
+SELECT datname FROM pg_database
+WHERE datname ~ '^gauntlet_[0-9a-f]{{16}}_[0-9]+$' AND datname <> current_database()
+    AND datconnlimit IN ({}, -2) AND pg_get_userbyid(datdba) = current_user""").format(MARK)
+"""What a session of this role has made; -2 is what an interrupted DROP DATABASE leaves."""
+_STAY = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+_KNOWN_BY_URL = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGDATABASE")
+_OF_THE_SESSION = ("PGOPTIONS", "PGAPPNAME", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT")
+_MEANT_FOR_ANOTHER_SERVER = frozenset(
+    option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar
+) - {*_KNOWN_BY_URL, *_OF_THE_SESSION}
+"""Variables such as PGHOSTADDR and PGSSLMODE, which libpq takes for a server that the user has in mind."""
 _APPLICATION = "alembic-gauntlet "
 _FILE_COPY_SINCE = 150000
 _CONNECTED = sql.SQL("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = {})")
@@ -78,7 +94,7 @@ class Server:
     Args:
         url: a SQLAlchemy PostgreSQL URL with any driver, naming the server and a maintenance database.
         throwaway: the server is our own and keeps nothing, so that databases are cloned by file copy (on a server
-            with fsync on, that is slow to drop).
+            with fsync on, that is slow to drop), and the environment's PGHOSTADDR and the like are not meant for it.
 
     Raises:
         GauntletError: the URL is no PostgreSQL URL, or the server does not let us in.
@@ -91,9 +107,28 @@ class Server:
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
         self._lost: ServerLost | None = None
-        self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
+        self._connection = self._connect()
         self._sweep()
         self._shared = self._shared_by_all()
+
+    @property
+    def hidden(self) -> Mapping[str, None]:
+        """Environment variables that are to be removed while this server is connected to."""
+        return dict.fromkeys(_MEANT_FOR_ANOTHER_SERVER) if self.throwaway else {}
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """Return a new connection to one of its databases, in autocommit."""
+        __tracebackhide__ = True
+        with environment(self.hidden):
+            return _connect(self.url.set(database=database), application_name="")
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        """Connect to the maintenance database, to stay: this connection shows that the session is alive."""
+        __tracebackhide__ = True
+        with environment(self.hidden):
+            connection = _connect(self.url, application_name=_APPLICATION + self.token)
+        connection.execute(_STAY)
+        return connection
 
     def create(self, template: Sandbox | None = None, settings: Mapping[str, str] | None = None) -> Sandbox:
         """Create a sandbox: empty, or a clone of `template`, whose connections are closed first.
@@ -117,6 +152,9 @@ class Server:
         except psycopg.errors.InsufficientPrivilege as error:
             del self._sandboxes[sandbox.name]
             raise GauntletError(_NO_CREATEDB.format(role=self.url.username, server=describe(self.url))) from error
+        except psycopg.errors.ObjectInUse as error:
+            del self._sandboxes[sandbox.name]
+            raise GauntletError(_IN_USE.format(template=template.name if template else "template1")) from error
         self._apply(sandbox, template, settings or {})
         if template is not None and template.reader is not None:
             sandbox.reader = template.reader.copy()
@@ -124,7 +162,8 @@ class Server:
 
     def _create_statement(self, sandbox: Sandbox, template: Sandbox | None) -> sql.Composed:
         source = sql.Identifier(template.name if template else "template1")
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(sandbox.name), source)
+        name = sql.Identifier(sandbox.name)
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} CONNECTION LIMIT {}").format(name, source, MARK)
         if self.throwaway and self._connection.info.server_version >= _FILE_COPY_SINCE:
             statement += sql.SQL(" STRATEGY file_copy")
         return statement
@@ -264,21 +303,21 @@ class Server:
             return
         self._connection.close()
         try:
-            self._connection = _connect(self.url, application_name=_APPLICATION + self.token)
+            self._connection = self._connect()
         except GauntletError as error:
             self._lost = ServerLost(str(error))
             raise self._lost from None
 
     def _sweep(self) -> None:
-        databases = self._connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'gauntlet\\_%'")
-        names = [name for (name,) in databases if _SANDBOX_NAME.fullmatch(name)]
+        """Drop the sandboxes of sessions that are gone: by their name, their mark and their owner."""
+        names = [name for (name,) in self._connection.execute(_OURS)]
         # Read after the databases: a session connects before it creates its first one.
         living = {row[0] for row in self._connection.execute("SELECT application_name FROM pg_stat_activity")}
         for name in names:
             token = _SANDBOX_NAME.fullmatch(name)[1]  # type: ignore[index]
             if _APPLICATION + token not in living:
-                # Not ours to drop, or another session that starts now was faster.
-                with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidCatalogName):
+                # Another session that starts now was faster.
+                with suppress(psycopg.errors.InvalidCatalogName):
                     self._connection.execute(_drop_statement(name))
 
     def __enter__(self) -> Server:
@@ -304,7 +343,7 @@ class Sandbox:
     def connection(self) -> psycopg.Connection[Any]:
         """Our own connection to the sandbox, in autocommit; opened on first use and kept."""
         if self._connection is None or not is_alive(self._connection):
-            self._connection = _connect(self.server.url.set(database=self.name), application_name="")
+            self._connection = self.server.connect(self.name)
         return self._connection
 
     @property
@@ -352,6 +391,10 @@ The role {role} may not create databases on {server}, and every test gets one of
     --gauntlet-url with a role that has CREATEDB
     pip install 'alembic-gauntlet[embedded]' and no URL: an embedded server"""
 
+_IN_USE = """\
+{template} cannot be copied, because somebody is connected to it: every sandbox is a copy of a database, and PostgreSQL
+copies none that is in use. `SELECT * FROM pg_stat_activity WHERE datname = '{template}'` tells who it is."""
+
 
 def parse_url(url: str | URL) -> URL:
     """Return a SQLAlchemy URL.
@@ -366,6 +409,8 @@ def parse_url(url: str | URL) -> URL:
             "The database URL cannot be parsed. It reads postgresql://user:password@host:5432/database,\n"
             "with special characters of the password percent-encoded."
         ) from None  # its text is the URL, with the password
+    if parsed.drivername == "postgres":  # libpq's other spelling, which hosting services hand out
+        parsed = parsed.set(drivername="postgresql")
     if parsed.get_backend_name() != "postgresql":
         raise GauntletError(
             f"The database URL is for {parsed.get_backend_name()}; the gauntlet tests migrations on PostgreSQL only.\n"

@@ -44,7 +44,10 @@ THROWAWAY_SETTINGS = {
 }
 """What suits a server whose data nobody wants to keep."""
 
-_SETTINGS = {**THROWAWAY_SETTINGS, "listen_addresses": "", "unix_socket_permissions": "0700"}
+_PORT = 5432
+_SETTINGS = {**THROWAWAY_SETTINGS, "port": f"{_PORT}", "listen_addresses": "", "unix_socket_permissions": "0700"}
+
+_KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _KEEPER = """
 dir=$1 other=$2
@@ -141,7 +144,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the server's maintenance database."""
-        return f"postgresql://postgres@/postgres?host={self._directory}"
+        return f"postgresql://postgres@/postgres?port={_PORT}&host={self._directory}"
 
     def start(self) -> EmbeddedServer:
         """Initialise and launch the server; return when it accepts connections.
@@ -255,8 +258,9 @@ def _run_as(user: pwd.struct_passwd | None) -> dict[str, object]:
 
 
 def _environment() -> dict[str, str]:
-    # PGOPTIONS, PGDATA and the like are meant for the user's own server.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    # PGDATA and the like are meant for the user's own server; and what runs as another user can be read by that user,
+    # so that no DATABASE_URL with its password may be among it.
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 

@@ -19,19 +19,23 @@ _OUTCOMES = tuple(each.Exception for each in (pytest.exit, pytest.fail, pytest.s
 
 
 @contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the time of the block."""
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables for the time of the block, or remove those that are None."""
     __tracebackhide__ = True
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @contextmanager

@@ -244,6 +244,7 @@ class Runner:
             guard = stack.enter_context(guarded(sandbox))
             stack.enter_context(as_from_the_command_line())
             restore_logging = stack.enter_context(logging_kept())
+            stack.enter_context(environment(sandbox.server.hidden))
             stack.enter_context(environment({self._url_env: url} if self._url_env else {}))
             if delivery.attribute is not None:
                 config.attributes["connection"] = stack.enter_context(connectable(url, delivery.attribute))

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from alembic_gauntlet.database import MARK
 from tests.integration.processes import (
     SECONDS,
     embedded_directory,
@@ -62,7 +63,7 @@ def test_next_session_drops_them_at_its_start(project) -> None:
     with running(project, "--gauntlet-url", project.server.url) as living:
         alive = sandboxes(project)
         with psycopg.connect(project.server.url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE gauntlet_0123456789abcdef_1")
+            connection.execute(f"CREATE DATABASE gauntlet_0123456789abcdef_1 CONNECTION LIMIT {MARK}")
             connection.execute(f"CREATE DATABASE {SOMEBODY_ELSES}")
         quick(project)
         project.write(

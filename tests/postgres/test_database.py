@@ -1,8 +1,10 @@
 """Sandboxes on a real server: made, cloned with all that belongs to them, dropped, swept; and URLs for each driver."""
 
 import asyncio
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 
 import asyncpg
@@ -11,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from alembic_gauntlet.database import Server, describe, parse_url
+from alembic_gauntlet.database import MARK, Server, describe, parse_url
 from alembic_gauntlet.errors import GauntletError
 
 DRIVERS = ["", "+psycopg2", "+asyncpg", "+pg8000", *(["+psycopg"] if sa.__version__ >= "2" else [])]
@@ -107,24 +109,112 @@ def attached(pg, name: str) -> list[tuple[object, ...]]:
 
 
 def test_next_session_sweeps_what_a_dead_one_left(pg, url) -> None:
-    """By the token that no connection shows; not those of a living session, nor what only looks like a sandbox."""
-    with pg.connect("postgres") as connection:
-        for name in ("gauntlet_00000000000000aa_1", "gauntlet_00000000000000aa_27", "gauntlet_mine", "xgauntlet_1"):
-            connection.execute(f"CREATE DATABASE {name}")
-    with pg.connect("gauntlet_00000000000000aa_1"), Server(url) as living:
+    """By the token that no connection shows, though somebody is connected; not those of a living session."""
+    left = left_behind(pg, url)
+    assert names(pg) == {left}
+    with pg.connect(left), Server(url) as living:
         sandbox = living.create()
         with Server(url):
-            assert names(pg) == {"gauntlet_mine", "xgauntlet_1", sandbox.name}
+            assert names(pg) == {sandbox.name}
+
+
+def left_behind(pg, url) -> str:
+    """Make a sandbox whose session ends without dropping it."""
+    server = Server(url)
+    name = server.create().name
     with pg.connect("postgres") as connection:
-        connection.execute("DROP DATABASE gauntlet_mine")
-        connection.execute("DROP DATABASE xgauntlet_1")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
+            [f"alembic-gauntlet {server.token}"],
+        )
+    server._connection.close()
+    return name
+
+
+FOREIGN = {
+    "other name": ("gauntlet_mine", ""),
+    "name within a name": ("xgauntlet_00000000000000aa_1", ""),
+    "made by hand": ("gauntlet_00000000000000aa_1", ""),
+    "made by hand, with few connections": ("gauntlet_00000000000000aa_2", "CONNECTION LIMIT 2"),
+    "of another role": ("gauntlet_00000000000000aa_3", f"CONNECTION LIMIT {MARK} OWNER somebody"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_nothing_is_swept_that_is_not_ours(pg, url, what) -> None:
+    """A database is ours by its name, its mark and its owner together; all else stays, with its rows."""
+    name, options = FOREIGN[what]
+    with pg.connect("postgres") as connection:
+        connection.execute("DROP ROLE IF EXISTS somebody")
+        connection.execute("CREATE ROLE somebody")
+        connection.execute(f"CREATE DATABASE {name} {options}")
+    try:
+        with pg.connect(name) as connection:
+            connection.execute("CREATE TABLE precious AS SELECT 1 AS id")
+        with Server(url) as server, server.create():
+            pass
+        with pg.connect(name) as connection:
+            assert connection.execute("SELECT id FROM precious").fetchall() == [(1,)]
+    finally:
+        with pg.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {name}")
+            connection.execute("DROP ROLE somebody")
+
+
+def test_sandbox_of_a_dead_session_as_maintenance_database(pg, url) -> None:
+    """What the user's URL names is not dropped, whatever it is."""
+    name = left_behind(pg, url)
+    with Server(url.replace("/postgres?", f"/{name}?")) as server, server.create() as sandbox:
+        assert names(pg) == {name, sandbox.name}
+    Server(url).close()
+    assert names(pg) == set()
+
+
+def test_session_is_not_ended_for_being_idle(pg, url) -> None:
+    """Its connection shows that it is alive: a limit that the server has for others would have its sandboxes swept."""
+    with pg.connect("postgres") as connection:
+        connection.execute("ALTER DATABASE postgres SET idle_session_timeout = '50ms'")
+    try:
+        with Server(url) as server, server.create() as sandbox:
+            other = pg.connect("postgres")
+            time.sleep(0.3)
+            with pytest.raises(psycopg.OperationalError):
+                other.execute("SELECT 1")
+            other.close()
+            Server(url).close()
+            assert names(pg) == {sandbox.name}
+    finally:
+        with pg.connect("postgres") as connection:
+            connection.execute("ALTER DATABASE postgres RESET idle_session_timeout")
+
+
+def test_template_as_maintenance_database(pg, url) -> None:
+    """Sandboxes are copies of template1, which stays as it is."""
+    with Server(url.replace("/postgres?", "/template1?")) as server, server.create() as sandbox:
+        sandbox.connection.execute("CREATE TABLE t ()")
+        with pg.connect("template1") as visitor:
+            assert visitor.execute("SELECT to_regclass('t')").fetchone() == (None,)
+    assert names(pg) == set()
+
+
+def test_throw_away_server_is_not_the_one_of_the_environment(pg, url, monkeypatch) -> None:
+    """What libpq would take from the environment for another server is left aside; the variables stay."""
+    others = {"PGHOSTADDR": "192.0.2.1", "PGSERVICE": "production", "PGTARGETSESSIONATTRS": "read-only"}
+    for variable, value in others.items():
+        monkeypatch.setenv(variable, value)
+    with Server(url, throwaway=True) as server, server.create() as sandbox:
+        assert sandbox.connection.execute("SELECT current_database()").fetchone() == (sandbox.name,)
+    assert {name: os.environ[name] for name in others} == others
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "1")
+    with pytest.raises(GauntletError, match='definition of service "production" not found'):
+        Server(url)
 
 
 def test_sessions_that_start_together_sweep_together(pg, url) -> None:
     """As with pytest-xdist: each may find a database gone that it was about to drop."""
     with pg.connect("postgres") as connection:
         for number in range(6):
-            connection.execute(f"CREATE DATABASE gauntlet_00000000000000bb_{number}")
+            connection.execute(f"CREATE DATABASE gauntlet_00000000000000bb_{number} CONNECTION LIMIT {MARK}")
     errors: list[BaseException] = []
 
     def start() -> None:
@@ -218,3 +308,8 @@ def test_description_of_a_url_holds_no_password() -> None:
     """Driver, role, server and database."""
     url = make_url("postgresql+asyncpg://me:topsecret@db:6543/shop?password=topsecret")
     assert describe(url) == "postgresql+asyncpg://me@db:6543/shop"
+
+
+def test_shorter_name_of_postgresql() -> None:
+    """`postgres://`, as libpq takes it and hosting services hand it out."""
+    assert parse_url("postgres://me@db/shop") == make_url("postgresql://me@db/shop")
