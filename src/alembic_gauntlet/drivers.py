@@ -7,6 +7,7 @@ libraries, SQLAlchemy). That one is replaced, since `psycopg.connect` and the li
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -106,11 +107,17 @@ _DRIVERS: tuple[tuple[str, str, Callable[[Any, Check], Any]], ...] = (
 
 
 @cache
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def _owner(module: str, path: str) -> Any:
     """Return what has the function as an attribute, if the driver is installed.
 
     Imported now: a migration may do so in its function, and connect at once.
     """
+    if not _is_installed(module.partition(".")[0]):
+        return None
     with suppress(Exception):
         owner: Any = importlib.import_module(module)
         for name in path.split(".")[:-1]:

@@ -144,7 +144,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the server's maintenance database."""
-        return f"postgresql://postgres@/postgres?port={_PORT}&host={self._directory}"
+        return f"postgresql://postgres@:{_PORT}/postgres?host={self._directory}"
 
     def start(self) -> EmbeddedServer:
         """Initialise and launch the server; return when it accepts connections.
