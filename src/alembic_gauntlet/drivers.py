@@ -29,8 +29,8 @@ def watched(check: Check) -> Iterator[None]:
             owner = _owner(module, path)
             if owner is not None:
                 name = path.rpartition(".")[2]
-                original = getattr(owner, name)
-                setattr(owner, name, wraps(original)(wrap(original, check)))
+                original = vars(owner)[name]
+                setattr(owner, name, wrap(original, check))
                 stack.callback(setattr, owner, name, original)
         yield
 
@@ -46,20 +46,22 @@ def database_of(connection: Any) -> str | None:
     return None
 
 
-def _psycopg(original: Any, check: Check) -> Callable[..., Generator[Any, Any, Any]]:
-    def connect(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
-        pgconn = yield from original(*arguments, **keywords)
+def _psycopg(original: Any, check: Check) -> Any:
+    @wraps(original.__func__)
+    def connect(cls: Any, *arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
+        connection = yield from original.__func__(cls, *arguments, **keywords)
         try:
-            check(pgconn.db.decode(errors="replace"))
+            check(connection.info.dbname)
         except BaseException:
-            pgconn.finish()
+            connection.pgconn.finish()
             raise
-        return pgconn
+        return connection
 
-    return connect
+    return classmethod(connect)
 
 
 def _psycopg2(original: Any, check: Check) -> Callable[..., Any]:
+    @wraps(original)
     def connect(*arguments: Any, **keywords: Any) -> Any:
         connection = original(*arguments, **keywords)
         try:
@@ -73,6 +75,7 @@ def _psycopg2(original: Any, check: Check) -> Callable[..., Any]:
 
 
 def _asyncpg(original: Any, check: Check) -> Callable[..., Awaitable[Any]]:
+    @wraps(original)
     async def connect(*arguments: Any, **keywords: Any) -> Any:
         connection = await original(*arguments, **keywords)
         try:
@@ -88,6 +91,7 @@ def _asyncpg(original: Any, check: Check) -> Callable[..., Awaitable[Any]]:
 def _pg8000(original: Any, check: Check) -> Callable[..., None]:
     signature = inspect.signature(original)
 
+    @wraps(original)
     def init(*arguments: Any, **keywords: Any) -> None:
         given = signature.bind(*arguments, **keywords).arguments
         # Where no database is given, PostgreSQL takes the one that has the name of the role.
@@ -99,7 +103,7 @@ def _pg8000(original: Any, check: Check) -> Callable[..., None]:
 
 
 _DRIVERS: tuple[tuple[str, str, Callable[[Any, Check], Any]], ...] = (
-    ("psycopg.generators", "connect", _psycopg),
+    ("psycopg.connection", "BaseConnection._connect_gen", _psycopg),
     ("psycopg2", "_connect", _psycopg2),
     ("asyncpg.connect_utils", "_connect", _asyncpg),
     ("pg8000.core", "CoreConnection.__init__", _pg8000),
@@ -122,5 +126,5 @@ def _owner(module: str, path: str) -> Any:
         owner: Any = importlib.import_module(module)
         for name in path.split(".")[:-1]:
             owner = getattr(owner, name)
-        return owner if hasattr(owner, path.rpartition(".")[2]) else None
+        return owner if path.rpartition(".")[2] in vars(owner) else None
     return None
