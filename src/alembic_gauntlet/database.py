@@ -27,6 +27,7 @@ from alembic_gauntlet.blame import explain, sqlstate
 from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.process import environment
+from alembic_gauntlet.secrets import Secrets
 
 _SANDBOX_NAME = re.compile(r"gauntlet_([0-9a-f]{16})_[0-9]+")
 MARK = 1_906_711_973
@@ -418,6 +419,16 @@ def parse_url(url: str | URL) -> URL:
             "the fixture migration_db_url."
         )
     return parsed
+
+
+def remember_password(secrets: Secrets, url: str | URL) -> None:
+    """Have the passwords of a URL taken out of what is shown; of one that cannot be parsed, nothing is shown."""
+    with suppress(GauntletError):
+        parsed = parse_url(url)
+        words = (parsed.username, parsed.database, parsed.host)
+        for password in (parsed.password, *(parsed.query.get(name) for name in ("password", "sslpassword"))):
+            for each in (password,) if isinstance(password, str) or password is None else password:
+                secrets.add(str(each or ""), *words)
 
 
 def describe(url: URL) -> str:

@@ -12,7 +12,7 @@ import re
 import traceback
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from alembic_gauntlet.findings import Failure, Finding
 from alembic_gauntlet.path import parse_path
 from alembic_gauntlet.progress import Progress
 from alembic_gauntlet.report import Report, render, replay_command
+from alembic_gauntlet.secrets import Secrets
 from alembic_gauntlet.shown import Shown
 from alembic_gauntlet.styled import Line, plain
 
@@ -46,6 +47,7 @@ _PROGRESS = pytest.StashKey[Progress]()
 _RUNNING = pytest.StashKey["Gauntlet"]()
 _BASELINE = pytest.StashKey[Baseline]()
 _KNOWN = pytest.StashKey[Known]()
+_SECRETS = pytest.StashKey[Secrets]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_REPORT] = Report()
     config.stash[_SHOWN] = {}
     config.stash[_PROBLEMS] = []
+    config.stash[_SECRETS] = Secrets()
     _prepare_reports(config)
     config.stash[_ANNOTATIONS] = []
     if config.getoption("--gauntlet-replay") is not None:
@@ -185,6 +188,9 @@ def gauntlet(
 ) -> Gauntlet:
     """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
     __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
+    from alembic_gauntlet.database import remember_password
+
+    remember_password(request.config.stash[_SECRETS], migration_db_url)
     since = request.config.getoption("--gauntlet-since")
     gauntlet = gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
     progress = request.config.stash[_PROGRESS] = Progress(request.config)
@@ -254,6 +260,11 @@ def pytest_runtest_makereport(
         report.longrepr = shown  # type: ignore[assignment]
     if findings and not _wants_tracebacks(item.config):
         report.sections = [(name, _end(text)) for name, text in report.sections]
+    secrets = item.config.stash[_SECRETS]
+    _clean(report, secrets)
+    findings = tuple(
+        replace(each, message=secrets.clean(each.message), traceback=secrets.clean(each.traceback)) for each in findings
+    )
     if "gauntlet" in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
         properties = _properties(findings, item.config.rootpath)
         # Of the item, too: pytest writes the XML of JUnit when the test has been torn down.
@@ -266,7 +277,7 @@ def pytest_runtest_makereport(
             "coverage": coverage.to_json(),
             "baseline": _against_baseline(item, error, findings),
             "page": _for_page(item, findings, call.duration) if _PAGE in item.config.stash else None,
-            "shown": None if shown is None else shown.to_json(),
+            "shown": report.longrepr.to_json() if isinstance(report.longrepr, Shown) else None,
             "annotations": list(_annotations(item.config, findings)),
         }
 
@@ -286,6 +297,19 @@ def _annotations(config: pytest.Config, findings: Sequence[Finding]) -> Iterator
         root, replay = Path(os.environ.get("GITHUB_WORKSPACE") or config.rootpath), replay_command(config)
         for finding in findings:
             yield annotation(finding, render([finding], config.rootpath, replay=replay), root)
+
+
+def _clean(report: pytest.TestReport, secrets: Secrets) -> None:
+    """Take passwords out of what pytest shows: a user's exception and local variables may have a URL in them."""
+    report.sections = [(name, secrets.clean(text)) for name, text in report.sections]
+    if isinstance(report.longrepr, Shown):
+        report.longrepr = report.longrepr.changed(secrets.clean)
+        return
+    text = str(report.longrepr) if report.failed else ""
+    cleaned = secrets.clean(text)
+    if cleaned != text:
+        summary = getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
+        report.longrepr = Shown(plain(cleaned.splitlines()), secrets.clean(summary))  # type: ignore[assignment]
 
 
 def _clear_progress(config: pytest.Config) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,10 @@ class Shown:
         """Write the text; pytest's TerminalWriter knows whether colours are wanted."""
         for line in self._lines:
             terminal.line(line.text, **MARKUP[line.role])
+
+    def changed(self, change: Callable[[str], str]) -> Shown:
+        """Return the same with another text in each line."""
+        return Shown([replace(line, text=change(line.text)) for line in self._lines], change(self.reprcrash.message))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values: pytest-xdist sends no more than the text by itself."""
