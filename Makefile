@@ -92,8 +92,9 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[embedded]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.made pyproject.toml $(CONSTRAINTS)
+$(VENV)/.dev: $(VENV)/.made pyproject.toml tests/beside.txt $(CONSTRAINTS)
 	$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade --no-deps --target $(VENV)/beside -r tests/beside.txt
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.docs: $(VENV)/.made pyproject.toml

@@ -84,6 +84,15 @@ def read_config(file: Path) -> Config:
     return config
 
 
+def as_config(given: object, start: Path, stop: Path) -> Config:
+    """Return what a fixture gives, or the Config that is found where that is none, as pytest-alembic's is not.
+
+    Raises:
+        GauntletError: as `find_config` does.
+    """
+    return given if isinstance(given, Config) else find_config(start, stop)
+
+
 def _upwards(start: Path, stop: Path) -> Iterator[Path]:
     yield start
     for directory in start.parents:

@@ -196,7 +196,7 @@ class Server:
 
         None on a server of our own.
         """
-        return [] if self._throwaway else sorted(self._shared_by_all() - self._shared)
+        return [] if self.throwaway else sorted(self._shared_by_all() - self._shared)
 
     def _shared_by_all(self) -> set[str]:
         query = "SELECT 'role ' || rolname FROM pg_roles UNION ALL SELECT 'tablespace ' || spcname FROM pg_tablespace"

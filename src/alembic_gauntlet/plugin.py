@@ -188,11 +188,13 @@ def gauntlet(
 ) -> Gauntlet:
     """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
     __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
+    from alembic_gauntlet.config import as_config
     from alembic_gauntlet.database import remember_password
 
     remember_password(request.config.stash[_SECRETS], migration_db_url)
     since = request.config.getoption("--gauntlet-since")
-    gauntlet = gauntlet_session.gauntlet(alembic_config, migration_db_url, request.instance, since)
+    config = as_config(alembic_config, request.path.parent, request.config.rootpath)
+    gauntlet = gauntlet_session.gauntlet(config, migration_db_url, request.instance, since)
     progress = request.config.stash[_PROGRESS] = Progress(request.config)
     gauntlet.on_command(lambda coverage: progress.show(coverage, gauntlet.stretch))
     request.config.stash[_RUNNING] = gauntlet

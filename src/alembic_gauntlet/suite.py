@@ -18,7 +18,7 @@ from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known
-from alembic_gauntlet.config import find_config, read_config
+from alembic_gauntlet.config import as_config, read_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
@@ -88,11 +88,11 @@ class MigrationTestBase:
         It is looked up where the fixture above is no Config, as pytest-alembic's is not.
         """
         given = request.config.getoption("--gauntlet-config")
-        if given:
-            return read_config(Path(given))
-        if isinstance(alembic_config, Config):
-            return alembic_config
-        return find_config(request.path.parent, request.config.rootpath)
+        return (
+            read_config(Path(given))
+            if given
+            else as_config(alembic_config, request.path.parent, request.config.rootpath)
+        )
 
     def test_stairway_upgrade_downgrade(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """Every revision goes up, down and up again, and leaves the schema as it should be."""

@@ -14,7 +14,7 @@ from tests.integration.developer import env_py, two_tables
 from tests.integration.test_servers import PASSWORD, Guarded
 
 ALL = ["-vv", "--showlocals", "--tb=long", "--full-trace", "--log-cli-level=DEBUG", "--gauntlet-report=report.json"]
-SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), repr(PASSWORD)[1:-1], "othersecret")
+SPELLINGS = (PASSWORD, *(quote(PASSWORD, safe=safe) for safe in ("", "/", " +")), repr(PASSWORD)[1:-1], "othersecret")
 
 
 @pytest.fixture(scope="module")
