@@ -43,6 +43,9 @@ _DUPLICATE, _OF_THE_SERVER = "42710", ("CreateRole", "CreateTableSpace")
 
 Work = Callable[[Any, MigrationContext], Iterable[Any]]
 
+_TARGET_SCHEMA = "public"
+"""What an env.py that was written for alembic-gauntlet before 1.0 finds in `config.attributes["target_schema"]`."""
+
 
 @dataclass(frozen=True)
 class CommandError:
@@ -248,6 +251,7 @@ class Runner:
             stack.enter_context(environment({self._url_env: url} if self._url_env else {}))
             if delivery.attribute is not None:
                 config.attributes["connection"] = stack.enter_context(connectable(url, delivery.attribute))
+                config.attributes.setdefault("target_schema", _TARGET_SCHEMA)
             # With a target always, as `alembic upgrade` has: env.py may ask for it.
             context = EnvironmentContext(config, self.script, fn=work, **{"destination_rev": "heads", **options})
             configure = context.configure

@@ -274,6 +274,18 @@ def test_maintenance_database_itself(project) -> None:
     refused(project)
 
 
+def test_maintenance_database_with_tables_and_rows(project, developer) -> None:
+    """Somebody's own database as the gauntlet's URL: all tests and walks leave it as it is, to the last row."""
+    two_tables(project)
+    project.test_class(
+        "walk_settings = settings(max_examples=3, database=None, deadline=None)\nwalk_max_commands = 3\n"
+        + textwrap.dedent(MODELS),
+        header="import sqlalchemy as sa\nfrom hypothesis import settings",
+    )
+    result = project.pytest("-m", "fuzz or not fuzz", url="", env={"GAUNTLET_DATABASE_URL": developer.url()})
+    result.assert_outcomes(passed=7)
+
+
 def test_url_from_the_environment_that_nobody_has_named(project, developer) -> None:
     """The message names the attribute that mends it, and with the attribute it passes."""
     two_tables(project)
