@@ -8,6 +8,7 @@ EXAMPLE := docs/example
 WORKERS ?= 2
 # `make test-with CONSTRAINTS=tests/lowest.txt VENV=.venv-lowest` takes other versions.
 CONSTRAINTS ?=
+TESTS ?= tests/unit tests/integration
 
 .PHONY: demo test test-with docs drift bench quality quality-rows quality-tests quality-nightly package nightly lint types check format real clean
 
@@ -27,8 +28,8 @@ demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with
 test: $(VENV)/.dev  ## All tests of the project
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-with: $(VENV)/.dev  ## The unit and integration tests, with another Python or other versions
-	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/integration
+test-with: $(VENV)/.dev  ## The unit and integration tests, or $(TESTS), with another Python or other versions
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 docs: $(VENV)/.docs  ## The documentation as a site in .cache/docs; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -n -E -a -j auto -d .cache/doctrees docs .cache/docs
