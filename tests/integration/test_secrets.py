@@ -13,7 +13,8 @@ from alembic_gauntlet.secrets import Secrets
 from tests.integration.developer import env_py, two_tables
 from tests.integration.test_servers import PASSWORD, Guarded
 
-ALL = ["-vv", "--showlocals", "--tb=long", "--full-trace", "--log-cli-level=DEBUG", "--gauntlet-report=report.json"]
+ALL = ["-vv", "--showlocals", "--tb=long", "--full-trace", "--log-cli-level=DEBUG"]
+ALL += ["--gauntlet-report=report.json", "--gauntlet-report=report.html"]
 SPELLINGS = (PASSWORD, *(quote(PASSWORD, safe=safe) for safe in ("", "/", " +")), repr(PASSWORD)[1:-1], "othersecret")
 
 
@@ -86,6 +87,9 @@ def test_options_that_show_everything(project, locked) -> None:
     assert "no luck with postgresql" in report
     assert_silent(report)
     assert_silent(json.dumps(json.loads(report), ensure_ascii=False))
+    page = (project.path / "report.html").read_text()
+    assert "no luck with postgresql" in page
+    assert_silent(page)
 
 
 def test_worker_that_crashes(project, locked) -> None:
