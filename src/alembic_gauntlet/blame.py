@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+_OF_THE_CONNECTION = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, OSError)
 _STATEMENT_LENGTH = 240
 _SUMMARY_LENGTH = 600
 
@@ -47,13 +48,14 @@ class Explanation:
 def sqlstate(error: BaseException | None) -> str | None:
     """Return the SQLSTATE of the database error in an exception, or in one that has led to it, whatever the driver.
 
-    Empty where that has none, such as a connection that fails or breaks; None where there is no database error.
+    Empty where a connection fails or breaks, which has none; None where there is no database error.
     """
     while error is not None:
         if isinstance(error, (DBAPIError, psycopg.Error, OSError)):
             own = getattr(error, "orig", None) or error
             fields = own.args[0] if own.args and isinstance(own.args[0], dict) else {}  # of pg8000
-            return getattr(own, "sqlstate", None) or getattr(own, "pgcode", None) or fields.get("C") or ""
+            found = getattr(own, "sqlstate", None) or getattr(own, "pgcode", None) or fields.get("C")
+            return found or ("" if isinstance(error, _OF_THE_CONNECTION) else None)
         error = error.__cause__ or error.__context__
     return None
 

@@ -81,7 +81,7 @@ _GONE = (
     "was stopped or restarted, has crashed, or takes no more connections",
     "See that it runs and has connections left",
 )
-SESSION_ENDED = ("", "57P01", "57P02", "57P03")
+SESSION_ENDED = ("", "08001", "08003", "08006", "57P01", "57P02", "57P03")
 """SQLSTATEs of a session that has ended, alone or with its server; the empty one: it has broken off."""
 
 

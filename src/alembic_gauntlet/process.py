@@ -118,13 +118,15 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-    process = os.getpid()
+    process, was_asked = os.getpid(), False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if os.getpid() == process:
-            raise KeyboardInterrupt("SIGTERM")
-        os.kill(os.getpid(), signal.SIGTERM)  # a child that was forked
+        nonlocal was_asked
+        if was_asked or os.getpid() != process:  # a second time, or a child that was forked
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        was_asked = True
+        raise KeyboardInterrupt("SIGTERM")
 
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -95,6 +95,17 @@ def test_server_that_is_killed(project, running, options, number) -> None:
     assert "versions/a2_.py:" in output
 
 
+@pytest.mark.parametrize("driver", ["psycopg2", "asyncpg", "pg8000"])
+def test_server_that_is_killed_under_another_driver(make_project, running, driver) -> None:
+    """Whatever a driver makes of a connection that breaks, the message is the same."""
+    project = make_project("async" if driver == "asyncpg" else "generic")
+    project.edit("alembic.ini", "driver://user:pass@localhost/dbname", f"postgresql+{driver}://localhost/dbname")
+    output = told(project, running, lambda: kill(running), "-k", "stairway")
+    no_migration_is_blamed(output)
+    assert output.count("This is no fault of a migration.") == 1
+    assert "versions/a2_.py:" in output
+
+
 def kill(server: Postmaster) -> None:
     pid = server.pid
     os.kill(pid, signal.SIGKILL)
