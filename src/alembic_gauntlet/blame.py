@@ -45,34 +45,44 @@ class Explanation:
     traceback: str
 
 
-def sqlstate(error: BaseException | None) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of the database error in an exception, or in one that has led to it, whatever the driver.
 
     Empty where a connection fails or breaks, which has none; None where there is no database error.
     """
-    while error is not None:
-        if isinstance(error, (DBAPIError, psycopg.Error, OSError)):
-            own = getattr(error, "orig", None) or error
-            fields = own.args[0] if own.args and isinstance(own.args[0], dict) else {}  # of pg8000
-            found = getattr(own, "sqlstate", None) or getattr(own, "pgcode", None) or fields.get("C")
-            return found or ("" if isinstance(error, _OF_THE_CONNECTION) else None)
-        error = error.__cause__ or error.__context__
+    for each in _with_causes(error):
+        if isinstance(each, (DBAPIError, psycopg.Error, OSError)):
+            own = getattr(each, "orig", None) or each
+            found = getattr(own, "sqlstate", None) or getattr(own, "pgcode", None) or _fields(own).get("C")
+            return found or ("" if isinstance(each, _OF_THE_CONNECTION) else None)
     return None
 
 
-def raised_by(error: BaseException | None) -> str:
+def raised_by(error: BaseException) -> str:
     """Return the function of PostgreSQL's source that has raised the database error in an exception; "" if unknown."""
-    while error is not None:
-        own = getattr(error, "orig", None) or error
-        fields = own.args[0] if own.args and isinstance(own.args[0], dict) else {}  # of pg8000
-        diagnosis = getattr(own, "diag", own)
-        for name in ("source_function", "server_source_function"):
-            if getattr(diagnosis, name, None):
-                return str(getattr(diagnosis, name))
-        if "R" in fields:
-            return str(fields["R"])
-        error = own.__cause__ or error.__cause__ or error.__context__
+    for each in _with_causes(error):
+        told = getattr(each, "diag", each)
+        found = getattr(told, "source_function", None) or getattr(told, "server_source_function", None)
+        if found or "R" in _fields(each):
+            return str(found or _fields(each)["R"])
     return ""
+
+
+def _fields(error: BaseException) -> dict[str, str]:
+    """Return the fields of PostgreSQL's message as pg8000 has them."""
+    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that have led to it, a driver's own one behind SQLAlchemy's."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        each = todo.pop(0)
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            todo += [getattr(each, "orig", None), each.__cause__, each.__context__]
 
 
 def explain(error: BaseException, within: Iterable[Path]) -> Explanation:

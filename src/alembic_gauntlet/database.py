@@ -287,10 +287,14 @@ class Server:
         try:
             return self._connection.execute(statement)
         except psycopg.OperationalError as error:
-            trouble = self.trouble(error)
-            if trouble is None:
-                raise
-            raise trouble from error
+            if not self._connection.broken:
+                trouble = self.trouble(error)
+                if trouble is None:
+                    raise
+                raise trouble from error
+        # Its backend was terminated, or the server restarted: by then the statement was not run, or can be run again.
+        self._reconnect()
+        return self._connection.execute(statement)
 
     def _reconnect(self) -> None:
         """Connect anew where the connection is lost: Ctrl-C in a statement can cost it, and sandboxes must still go.
