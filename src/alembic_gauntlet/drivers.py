@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache, wraps
+from functools import cache
 from typing import Any
 
 Check = Callable[[str], None]
@@ -47,7 +47,6 @@ def database_of(connection: Any) -> str | None:
 
 
 def _psycopg(original: Any, check: Check) -> Any:
-    @wraps(original.__func__)
     def connect(cls: Any, *arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
         connection = yield from original.__func__(cls, *arguments, **keywords)
         try:
@@ -61,7 +60,6 @@ def _psycopg(original: Any, check: Check) -> Any:
 
 
 def _psycopg2(original: Any, check: Check) -> Callable[..., Any]:
-    @wraps(original)
     def connect(*arguments: Any, **keywords: Any) -> Any:
         connection = original(*arguments, **keywords)
         try:
@@ -75,7 +73,6 @@ def _psycopg2(original: Any, check: Check) -> Callable[..., Any]:
 
 
 def _asyncpg(original: Any, check: Check) -> Callable[..., Awaitable[Any]]:
-    @wraps(original)
     async def connect(*arguments: Any, **keywords: Any) -> Any:
         connection = await original(*arguments, **keywords)
         try:
@@ -89,11 +86,8 @@ def _asyncpg(original: Any, check: Check) -> Callable[..., Awaitable[Any]]:
 
 
 def _pg8000(original: Any, check: Check) -> Callable[..., None]:
-    signature = inspect.signature(original)
-
-    @wraps(original)
     def init(*arguments: Any, **keywords: Any) -> None:
-        given = signature.bind(*arguments, **keywords).arguments
+        given = inspect.signature(original).bind(*arguments, **keywords).arguments
         # Where no database is given, PostgreSQL takes the one that has the name of the role.
         name = given.get("database") or given["user"]
         check(name.decode() if isinstance(name, bytes) else name)
