@@ -37,7 +37,7 @@ FAULT = '    op.execute("DROP TYPE order_status")\n'
 _SECONDS = 300
 _PROJECT = re.compile(r"<!-- project: (\w+) -->")
 _TITLE = re.compile(r'(?:^| )title="([^"]+)"$')
-_SCHEMAS = {".github/workflows/": "vendor.github-workflows", ".gitlab-ci.yml": "vendor.gitlab-ci"}
+_SCHEMAS = {".github/workflows/": "vendor.github-workflows", ".gitlab": "vendor.gitlab-ci"}
 _VOLATILE = (
     (re.compile(r"in [\d.]+s(?: \([\d:]+\))?"), "in 0.00s"),
     (re.compile(r"([=_])\1{2,}"), "==="),
@@ -196,6 +196,7 @@ class Scene:
         elif how == "as it is":
             text = (self.path / file).read_text()
             self.shown[block.line] = [text]
+            self._take_workflow(file)
             assert not compare or is_as_shown(block.text, text), f"{block}\n{text}"
         elif file and how in ("", "changed"):
             self._write(file, block, how)
@@ -224,15 +225,18 @@ class Scene:
         else:
             target.write_text(block.text)
         self.output, self.ran = None, False
-        for place, schema in _SCHEMAS.items():
-            if file.startswith(place):
-                self._take_workflow(target, schema)
+        self._take_workflow(file)
 
-    def _take_workflow(self, file: Path, schema: str) -> None:
-        checked = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
+    def _take_workflow(self, file: str) -> None:
+        """Where a file is a workflow, check it against its schema, and run its commands."""
+        schema = next((schema for place, schema in _SCHEMAS.items() if file.startswith(place)), None)
+        if schema is None:
+            return
+        target = self.path / file
+        checked = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(target)]
         result = subprocess.run(checked, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
-        for command, env in workflow_commands(yaml.safe_load(file.read_text())):
+        for command, env in workflow_commands(yaml.safe_load(target.read_text())):
             # A night of walks is collected, and not run.
             dry = " --collect-only" if "gauntlet-nightly" in command else ""
             code, printed = self._run(command + dry, env)
