@@ -28,8 +28,8 @@ demo: $(VENV)/.demo  ## The gauntlet on an example project: green, then red with
 test: $(VENV)/.dev  ## All tests of the project
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-with: $(VENV)/.dev  ## The unit and integration tests, or $(TESTS), with another Python or other versions
-	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+test-with: $(VENV)/.dev  ## The unit and integration tests that depend on them, or $(TESTS), with another Python or other versions
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not once' $(TESTS)
 
 docs: $(VENV)/.docs  ## The documentation as a site in .cache/docs; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -n -E -a -j auto -d .cache/doctrees docs .cache/docs

@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.developer import MODELS, Developer, env_py, two_tables
 
+pytestmark = pytest.mark.once
+
 BESIDE = Path(sys.prefix, "beside")
 ALL = ("-m", "fuzz or not fuzz")
 SEVEN = 7

@@ -20,6 +20,8 @@ from alembic_gauntlet.findings import Finding
 from tests.integration.inprocess import open_gauntlet
 from tests.integration.processes import processes_of, started, wait_for
 
+pytestmark = pytest.mark.once
+
 STAIRWAY = ("-k", "stairway")
 URL = "op.get_bind().engine.url.set(drivername='postgresql').render_as_string(hide_password=False)"
 MAINTENANCE = URL.replace("'postgresql'", "'postgresql', database='postgres'")

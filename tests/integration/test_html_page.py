@@ -18,6 +18,8 @@ import pytest
 from alembic_gauntlet.embedded import EmbeddedServer
 from tests.benchmarks.histories import write
 
+pytestmark = pytest.mark.once
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

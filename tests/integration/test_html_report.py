@@ -11,6 +11,8 @@ import pytest
 
 from tests.integration.test_interrupted import sees_ctrl_c
 
+pytestmark = pytest.mark.once
+
 EXAMPLE = ("-k", "stairway or all_the_way or head")
 
 

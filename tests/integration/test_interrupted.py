@@ -22,6 +22,8 @@ from tests.integration.processes import (
     wait_for,
 )
 
+pytestmark = pytest.mark.once
+
 SOMEBODY_ELSES = "gauntlet_of_somebody_else"
 
 

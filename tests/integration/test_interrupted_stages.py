@@ -24,7 +24,7 @@ from tests.integration.processes import (
 )
 
 either = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
-pytestmark = sees_ctrl_c
+pytestmark = [sees_ctrl_c, pytest.mark.once]
 FEW = "walk_settings = settings(max_examples=4, database=None, deadline=None)\nwalk_max_commands = 4"
 
 

@@ -14,6 +14,8 @@ from alembic_gauntlet.report import render
 from tests.integration.inprocess import open_gauntlet
 from tests.integration.pages import ROOT, replace_definitions, sections
 
+pytestmark = pytest.mark.once
+
 PAGES = ROOT / "docs/invariants"
 IDS = sorted(path.stem for path in PAGES.glob("*.md") if path.stem != "index")
 # Room for every transition; and walks of one command, which find nothing more: no page depends on chance.

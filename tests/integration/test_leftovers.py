@@ -12,6 +12,8 @@ import pytest
 
 from tests.leftovers import TESTS_ENV, found, main, new
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

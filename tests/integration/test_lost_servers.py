@@ -18,6 +18,8 @@ import pytest
 from tests.integration.postmaster import Postmaster, made, small_file_system
 from tests.integration.processes import SECONDS, started, wait_for
 
+pytestmark = pytest.mark.once
+
 EVERYTHING = ("-m", "fuzz or not fuzz", "-k", "not replay and not naming and not single_head and not up_to_date")
 PAUSE = """
 import pathlib, time

@@ -16,6 +16,8 @@ import yaml
 
 from tests.integration.processes import wait_for
 
+pytestmark = pytest.mark.once
+
 FEW = """
 from hypothesis import settings
 from alembic_gauntlet import MigrationTestBase, profiles

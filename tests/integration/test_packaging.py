@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 ASSETS = "alembic_gauntlet/assets"
 LIBRARY = f"{ASSETS}/d3-dag.js"

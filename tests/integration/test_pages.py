@@ -20,6 +20,8 @@ from tests.integration.pages import (
     sections,
 )
 
+pytestmark = pytest.mark.once
+
 # Another test runs the blocks of these pages.
 ELSEWHERE = {
     "docs/architecture.md": "tests/unit/test_architecture.py",

@@ -13,6 +13,8 @@ from alembic_gauntlet.secrets import Secrets
 from tests.integration.developer import env_py, two_tables
 from tests.integration.test_servers import PASSWORD, Guarded
 
+pytestmark = pytest.mark.once
+
 ALL = ["-vv", "--showlocals", "--tb=long", "--full-trace", "--log-cli-level=DEBUG"]
 ALL += ["--gauntlet-report=report.json", "--gauntlet-report=report.html"]
 SPELLINGS = (PASSWORD, *(quote(PASSWORD, safe=safe) for safe in ("", "/", " +")), repr(PASSWORD)[1:-1], "othersecret")

@@ -18,6 +18,8 @@ from sqlalchemy.engine import make_url
 from alembic_gauntlet.embedded import EmbeddedServer
 from tests.integration.developer import DRIVER, MODELS, env_py, two_tables
 
+pytestmark = pytest.mark.once
+
 FIVE = 5
 PASSWORD = "p%s@ss/w:rd %(here)s?"
 HEADER = "import sqlalchemy as sa\nfrom alembic.config import Config"

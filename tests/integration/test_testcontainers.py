@@ -22,6 +22,8 @@ from alembic_gauntlet.contrib.testcontainers import DEFAULT_IMAGE
 from tests.integration.pages import ROOT, commands, sections
 from tests.integration.processes import SECONDS, sees_ctrl_c, started, wait_for
 
+pytestmark = pytest.mark.once
+
 FIVE = 5
 MIXIN = """
 from alembic_gauntlet import MigrationTestBase

@@ -27,6 +27,8 @@ from tests.integration.processes import (
     wait_for,
 )
 
+pytestmark = pytest.mark.once
+
 HEADER = """
 from hypothesis import Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
