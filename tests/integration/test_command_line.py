@@ -21,6 +21,12 @@ CONFTEST = """
         return metadata
 """
 
+FEW_WALKS = """
+    from hypothesis import settings
+
+    settings.register_profile("few", settings(settings.get_profile("gauntlet"), max_examples=2))
+"""
+
 
 @pytest.fixture
 def bare(example):
@@ -77,20 +83,20 @@ def test_replay_line_of_a_failure_works_on_the_command_line(bare) -> None:
     mended.assert_outcomes(passed=1, deselected=7)
 
 
-def test_walks_run_on_request_and_keep_what_they_find_for_the_class_to_come(bare) -> None:
+def test_walks_run_on_request_and_keep_what_they_find_for_the_class_to_come(project) -> None:
     """A failed path is kept beside the file that `init` writes, and replayed by its class."""
-    bare.edit("migrations/versions/a20_orders.py", FORGOTTEN, "")
-    done = gauntlet(bare, "run", "--fuzz", "-k", "random_walks")
-    done.assert_outcomes(failed=1, deselected=7)
-    kept = bare.path / "tests/test_migrations.TestMigrations.paths"
-    assert "upgrade a20; downgrade a10  # path-independence a20" in kept.read_text()
-    assert gauntlet(bare, "init").ret == 0
-    bare.edit(
-        "migrations/versions/a20_orders.py",
-        "op.drop_table",
-        'op.execute("DROP TABLE orders; DROP TYPE order_status") #',
-    )
-    bare.pytest("-m", "fuzz", "-k", "random_walks").stdout.fnmatch_lines(["fixed: upgrade a20; downgrade a10 *"])
+    (project.path / "test_migrations.py").unlink()
+    create = "op.execute(\"CREATE TYPE st AS ENUM ('x')\")"
+    project.table("a1", None, "users")
+    project.revision("a2", "a1", create)
+    few = ("-k", "random_walks", "--hypothesis-profile=few")
+    project.write("conftest.py", FEW_WALKS)
+    gauntlet(project, "run", "--fuzz", *few).assert_outcomes(failed=1, deselected=7)
+    kept = project.path / "tests/test_migrations.TestMigrations.paths"
+    assert "upgrade a2; downgrade a1  # path-independence a2" in kept.read_text()
+    assert gauntlet(project, "init").ret == 0
+    project.revision("a2", "a1", create, 'op.execute("DROP TYPE st")')
+    project.pytest("-m", "fuzz", *few).stdout.fnmatch_lines(["fixed: upgrade a2; downgrade a1 *"])
 
 
 @pytest.mark.parametrize("file", ["conftest.py", "tests/conftest.py", "tests/db/conftest.py"])
