@@ -24,9 +24,9 @@ from alembic_gauntlet import MigrationTestBase, profiles
 
 
 class TestMigrations(MigrationTestBase):
-    walk_settings = settings(profiles.current(), max_examples=3)
+    walk_settings = settings(profiles.current(), max_examples=8)
 """
-"""The class of `init`, with fewer walks than a night has."""
+"""The class of `init`, with fewer walks than a night has, but enough that every transition is taken."""
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/howto/nightly.md"
