@@ -216,10 +216,14 @@ class Stairway:
 
     def _leave(self, standing: _Standing) -> None:
         """Keep a standing as a checkpoint where something above it is still to come."""
-        if any(not standing.state.issuperset(self._graph.dependents(id)) for id in self._describe(standing.state)):
+        if self._has_more_above(standing.state, standing.state):
+            standing.sandbox.close()  # servers have fewer connections than long histories have branches
             self._checkpoints.append(standing)
         else:
             standing.sandbox.drop()
+
+    def _has_more_above(self, state: State, done: State) -> bool:
+        return any(not done.issuperset(self._graph.dependents(id)) for id in self._graph.version_heads(state))
 
     def _keep_for_branches(self, standing: _Standing, revision: str) -> None:
         heads = self._graph.version_heads(standing.state)
@@ -228,6 +232,7 @@ class Stairway:
             self._checkpoint(standing)
 
     def _checkpoint(self, standing: _Standing) -> None:
+        self._checkpoints = [each for each in self._checkpoints if not self._is_superseded(each, standing)]
         if all(checkpoint.state != standing.state for checkpoint in self._checkpoints):
             self._checkpoints.append(standing.copy())
 
@@ -235,18 +240,14 @@ class Stairway:
         """Build anew what a round trip has spoilt, and keep a copy: the next revision may spoil it again."""
         standing.sandbox.drop()
         rebuilt = self._build(standing.state)
-        self._checkpoints = [each for each in self._checkpoints if not self._is_superseded(each, rebuilt)]
         self._checkpoint(rebuilt)
         return rebuilt
 
     def _is_superseded(self, checkpoint: _Standing, by: _Standing) -> bool:
-        if not checkpoint.state < by.state or self._is_branch_point(checkpoint.state):
+        if not checkpoint.state < by.state or self._has_more_above(checkpoint.state, by.state):
             return False
         checkpoint.sandbox.drop()
         return True
-
-    def _is_branch_point(self, state: State) -> bool:
-        return any(len(self._graph.dependents(id)) > 1 for id in state) or len(self._graph.version_heads(state)) > 1
 
     def _once_more(self, revision: str, standing: _Standing) -> _Standing:
         """Try a revision again from a database that has seen no round trip."""

@@ -1,5 +1,6 @@
 """The stairway: what is found, where, by which path; and that nothing else is reported."""
 
+import psycopg
 import pytest
 
 from tests.integration.inprocess import assert_reproduced, differences, open_gauntlet, paths, places
@@ -336,3 +337,26 @@ def test_what_fails_in_a_helper_is_shown_at_the_line_that_calls_it(project) -> N
     with open_gauntlet(project) as gauntlet:
         (finding,) = gauntlet.stairway()
     assert places([finding]) == ["a1_.py:12 upgrade"]
+
+
+def test_databases_and_connections_do_not_grow_with_the_number_of_branches(project) -> None:
+    """Twelve branches, each merged again, and a downgrade that forgets: what nobody needs any more is dropped."""
+    project.table("m0", None, "m0")
+    for number in range(12):
+        for side in "lr":
+            project.table(f"{side}{number}", f"m{number}", f"{side}{number}")
+        project.revision(f"m{number + 1}", (f"l{number}", f"r{number}"))
+    for number in (2, 7):
+        project.edit(f"migrations/versions/l{number}_.py", f'op.drop_table("l{number}")', "pass")
+    most = {"databases": 0, "connections": 0}
+    with open_gauntlet(project) as gauntlet, psycopg.connect(project.server.url, autocommit=True) as connection:
+
+        def count(coverage: object) -> None:
+            for name, catalogue in (("databases", "pg_database"), ("connections", "pg_stat_activity")):
+                query = f"SELECT count(*) FROM {catalogue} WHERE datname ~ '^gauntlet_'"
+                most[name] = max(most[name], connection.execute(query).fetchone()[0])
+
+        gauntlet.on_command(count)
+        assert len(gauntlet.stairway()) == 2
+    assert most["databases"] <= 10
+    assert most["connections"] <= 6
