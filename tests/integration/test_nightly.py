@@ -134,10 +134,15 @@ def test_jobs_walk_as_a_night_does(service, option) -> None:
 
 
 @pytest.mark.parametrize(("option", "schema"), [("--github", "github-workflows"), ("--gitlab", "gitlab-ci")])
-def test_jobs_are_what_the_schemas_of_their_systems_take(service, option, schema) -> None:
-    """The schemas that GitHub and GitLab publish."""
-    init(service, option)
-    (file,) = [*service.path.parent.glob(".git*/**/*.yml")]
+@pytest.mark.parametrize("where", ["service", "example"])
+def test_jobs_are_what_the_schemas_of_their_systems_take(request, where, option, schema) -> None:
+    """The schemas that GitHub and GitLab publish; for a part of a repository and for its root."""
+    project = request.getfixturevalue(where)
+    root = project.path.parent if where == "service" else project.path
+    (root / ".git").mkdir(exist_ok=True)
+    shutil.rmtree(project.path / "tests", ignore_errors=True)
+    init(project, option)
+    (file,) = [*root.glob(".git*/**/*.yml")]
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", file]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
