@@ -3,8 +3,8 @@
     python -m tests.leftovers note FILE     before the tests
     python -m tests.leftovers check FILE    after them: fails where there is more than before, and says what
 
-What was there before is nobody's fault, and neither is what belongs to other tests on the machine: processes of these
-tests have the variable that `TESTS_ENV` names in their environment, where it is set in ours.
+What was there before is nobody's fault, and neither is what other tests on the machine are at work with: a process that
+holds the pipe to its keeper lives, and has not the variable that `TESTS_ENV` names, as all processes of these tests do.
 """
 
 import os
@@ -54,8 +54,27 @@ def _gauntlet_processes() -> Iterator[tuple[str, str, bool]]:
         with suppress(OSError):
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             if _OURS.search(command) and int(process.name) != os.getpid():
-                variables = (process / "environ").read_bytes().split(b"\0")
-                yield process.name, command, tests is None or f"{TESTS_ENV}={tests}".encode() in variables
+                yield process.name, command, tests is None or _is_ours(int(process.name), tests)
+
+
+def _is_ours(pid: int, tests: str) -> bool:
+    """Whether these tests hold the pipe to a keeper, or to that of a server; or nobody does any more."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    for keeper in (pid, parent):
+        pipe = os.readlink(f"/proc/{keeper}/fd/0")
+        if "pipe" in pipe:
+            holders = [each for each in _holders(pipe) if each != keeper]
+            mark = f"{TESTS_ENV}={tests}".encode()
+            environments = [Path(f"/proc/{each}/environ").read_bytes().split(b"\0") for each in holders]
+            return not holders or any(mark in each for each in environments)
+    return True
+
+
+def _holders(pipe: str) -> Iterator[int]:
+    for file in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(file) == pipe:
+                yield int(file.parts[2])
 
 
 def _containers() -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The check that runs after all tests can fail: each thing is left on purpose."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,14 +26,29 @@ def only_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath if not os.environ.get("DOCKER_HOST") else os.environ["PATH"])
 
 
+START = """
+import subprocess, sys
+command = ["/bin/sh", "-c", "sleep 60; :", "gauntlet-keeper", sys.argv[1]]
+keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+print(keeper.pid, flush=True)
+sys.exit() if sys.argv[2] == "gone" else sys.stdin.read()
+"""
+
+
 @contextmanager
-def keeper(directory: Path, **environ: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that looks like the keeper of an embedded server in a directory."""
-    command = ["/bin/sh", "-c", "read -r _", "gauntlet-keeper", str(directory)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **environ})
+def keeper(directory: Path, tests: str, python: str = "there") -> Iterator[str]:
+    """A process that looks like the keeper of an embedded server, started by a Python of some tests; its id."""
+    command = [sys.executable, "-c", START, str(directory), python]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, TESTS_ENV: tests}
+    )
+    pid = process.stdout.readline().strip()
     try:
-        yield process
+        if python == "gone":
+            process.wait()
+        yield pid
     finally:
+        os.killpg(int(pid), signal.SIGKILL)
         process.communicate()
 
 
@@ -49,14 +65,17 @@ def test_file_that_is_left(tmp_path, kind) -> None:
 
 
 def test_process_that_is_left(tmp_path) -> None:
-    """A keeper, and so a server; not one that other tests on the machine have, nor its directory."""
-    before = found()
+    """A keeper, and so a server, also one whose Python is gone; not one that other tests are at work with."""
+    before, ours = found(), os.environ[TESTS_ENV]
     (tmp_path / "gauntlet-others").mkdir()
-    with keeper(tmp_path / "gauntlet-others", **{TESTS_ENV: "others"}):
+    with keeper(tmp_path / "gauntlet-others", "others"):
         assert new(before, seconds=0) == []
-        with keeper(tmp_path / "ours") as process:
+        with keeper(tmp_path / "ours", ours) as pid:
             (line,) = new(before, seconds=0)
-            assert line.startswith(f"process: {process.pid} ")
+            assert line.startswith(f"process: {pid} ")
+        with keeper(tmp_path / "orphan", ours, python="gone") as pid:
+            (line,) = new(before, seconds=0)
+            assert line.startswith(f"process: {pid} ")
 
 
 def test_database_that_is_left(server, monkeypatch) -> None:
