@@ -49,32 +49,36 @@ def _processes() -> Iterator[str]:
 
 
 def _gauntlet_processes() -> Iterator[tuple[str, str, bool]]:
-    tests = os.environ.get(TESTS_ENV)
+    tests, holders = os.environ.get(TESTS_ENV), _holders()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             if _OURS.search(command) and int(process.name) != os.getpid():
-                yield process.name, command, tests is None or _is_ours(int(process.name), tests)
+                yield process.name, command, tests is None or _is_ours(int(process.name), tests, holders)
 
 
-def _is_ours(pid: int, tests: str) -> bool:
+def _is_ours(pid: int, tests: str, holders: dict[str, set[int]]) -> bool:
     """Whether these tests hold the pipe to a keeper, or to that of a server; or nobody does any more."""
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     for keeper in (pid, parent):
         pipe = os.readlink(f"/proc/{keeper}/fd/0")
         if "pipe" in pipe:
-            holders = [each for each in _holders(pipe) if each != keeper]
+            others = holders.get(pipe, set()) - {keeper}
             mark = f"{TESTS_ENV}={tests}".encode()
-            environments = [Path(f"/proc/{each}/environ").read_bytes().split(b"\0") for each in holders]
-            return not holders or any(mark in each for each in environments)
+            environments = [Path(f"/proc/{each}/environ").read_bytes().split(b"\0") for each in others]
+            return not others or any(mark in each for each in environments)
     return True
 
 
-def _holders(pipe: str) -> Iterator[int]:
+def _holders() -> dict[str, set[int]]:
+    """Return the processes that have each pipe open."""
+    found: dict[str, set[int]] = {}
     for file in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
-            if os.readlink(file) == pipe:
-                yield int(file.parts[2])
+            pipe = os.readlink(file)
+            if "pipe" in pipe:
+                found.setdefault(pipe, set()).add(int(file.parts[2]))
+    return found
 
 
 def _containers() -> Iterator[str]:
