@@ -152,10 +152,10 @@ class Baseline:
         if not complete or not self._found:
             return [f"baseline {self.file}: not written, since the tests did not run to their end"]
         count = self._write()
-        return [f"baseline {self.file}: written, with {_counted(count, 'known fault')}; from now on, only others fail"]
+        return [f"baseline {self.file}: written, with {counted(count, 'known fault')}; from now on, only others fail"]
 
     def _verdict(self) -> list[str]:
-        lines = [f"baseline {self.file}: {_counted(len(self._met), 'known fault')} met"]
+        lines = [f"baseline {self.file}: {counted(len(self._met), 'known fault')} met"]
         if self._mended:
             lines.append("mended, so that the line can go:")
             lines += [f"    {fault}" for fault in dict.fromkeys(self._mended)]
@@ -178,7 +178,8 @@ class Baseline:
         return len({fault.key for found in sections.values() for fault in found})
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `2 known faults`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 

@@ -17,7 +17,7 @@ from hypothesis.statistics import collector, describe_statistics
 from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
-from alembic_gauntlet.baseline import Known
+from alembic_gauntlet.baseline import Known, counted
 from alembic_gauntlet.config import as_config, read_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
@@ -232,6 +232,10 @@ def _check(request: pytest.FixtureRequest, check: Any, *arguments: Any) -> None:
     if known is not None:
         findings = tuple(new for each in findings if (new := known.less(each)) is not None)
     if findings:
-        title = f"Besides {len(known.met)} known faults of the baseline:" if known is not None and known.met else ""
+        title = (
+            f"Besides {counted(len(known.met), 'known fault')} of the baseline:"
+            if known is not None and known.met
+            else ""
+        )
         lines = render_lines(findings, request.config.rootpath, title, replay_command(request.config))
         raise Failure(joined(lines), findings, lines)
