@@ -9,8 +9,9 @@ import pickle
 import sys
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,16 +239,23 @@ def version_folders(script: ScriptDirectory) -> list[Path]:
     return [Path(folder) for folder in script._version_locations]
 
 
-def with_url(config: Config, url: str) -> Config:
+def with_url(config: Config, url: str, *, pinned: bool = False) -> Config:
     """Return a copy of `config` whose `sqlalchemy.url` is `url`; the original stays as it is.
 
-    A `connection` in its attributes is left out: it is one to some other database.
+    A `connection` in its attributes is left out: it is one to some other database. `pinned`: the option cannot be set.
     """
     copied = copy.copy(config)
     copied.__dict__["file_config"] = pickle.loads(pickle.dumps(config.file_config))  # three times as fast as deepcopy
     copied.__dict__["attributes"] = {name: value for name, value in config.attributes.items() if name != "connection"}
     copied.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    if pinned:
+        copied.set_section_option = partial(_set_others, copied.set_section_option)  # type: ignore[method-assign]
     return copied
+
+
+def _set_others(set_option: Callable[[str, str, str], None], section: str, name: str, value: str) -> None:
+    if name != "sqlalchemy.url":
+        set_option(section, name, value)
 
 
 def fingerprint(config: Config) -> tuple[Any, ...]:

@@ -412,7 +412,8 @@ def parse_url(url: str | URL) -> URL:
     except (ArgumentError, ValueError):
         raise GauntletError(
             "The database URL cannot be parsed. It reads postgresql://user:password@host:5432/database,\n"
-            "with special characters of the password percent-encoded."
+            "with special characters of the password percent-encoded.\n"
+            "It comes from --gauntlet-url, $GAUNTLET_DATABASE_URL or the fixture migration_db_url."
         ) from None  # its text is the URL, with the password
     if parsed.drivername == "postgres":  # libpq's other spelling, which hosting services hand out
         parsed = parsed.set(drivername="postgresql")
@@ -433,6 +434,16 @@ def remember_password(secrets: Secrets, url: str | URL) -> None:
         for password in (parsed.password, *(parsed.query.get(name) for name in ("password", "sslpassword"))):
             for each in (password,) if isinstance(password, str) or password is None else password:
                 secrets.add(str(each or ""), *words)
+
+
+def written_url(url: URL) -> str:
+    """Return a URL with its password, and without a percent sign where none is needed.
+
+    Env.py may pass it on to a ConfigParser, which takes percent signs for its own. A socket's directory needs none.
+    """
+    text = url.render_as_string(hide_password=False)
+    plain = text.replace("%2F", "/")
+    return plain if make_url(plain) == url else text
 
 
 def describe(url: URL) -> str:

@@ -13,23 +13,34 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 Attribute = Literal["engine", "connection"]
-_ATTRIBUTES: tuple[Attribute | None, ...] = (None, "engine", "connection")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """By URL alone, or also as `config.attributes["connection"]`."""
+    """By URL alone, or also as `config.attributes["connection"]`.
+
+    `pinned`: env.py may set the option `sqlalchemy.url` itself, and it stays the one that was given.
+    """
 
     drivername: str
     attribute: Attribute | None = None
+    pinned: bool = False
+
+
+_WAYS: tuple[tuple[Attribute | None, bool], ...] = (
+    (None, False),
+    ("engine", False),
+    ("connection", False),
+    (None, True),
+)
 
 
 def deliveries(config: Config, given: str) -> Iterator[Delivery]:
     """Yield the ways to try, the usual one first; `given` is the driver of the server's own URL."""
     names = list(_drivernames(config, given))
-    for attribute in _ATTRIBUTES:
+    for attribute, pinned in _WAYS:
         for name in names:
-            yield Delivery(name, attribute)
+            yield Delivery(name, attribute, pinned)
 
 
 def _drivernames(config: Config, given: str) -> Iterator[str]:

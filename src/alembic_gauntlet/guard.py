@@ -53,6 +53,9 @@ Refused: nothing was written there. env.py has to take the URL that Alembic's Co
 Where env.py reads its URL from an environment variable, name that variable on the test class instead:
     migration_url_env = "DATABASE_URL\""""
 
+_UNUSED = """
+(${given} carried the sandbox's URL, as migration_url_env says, and env.py has not used it.)"""
+
 _MIGRATION = """\
 A migration was about to use {database}, which is not the gauntlet's sandbox.{location}
 Refused: nothing was written there. A migration gets the connection to its own database from op.get_bind()."""
@@ -72,11 +75,14 @@ class GuardError(GauntletError):
         self.by_statement = by_statement
         self.location: Location | None = None
         self.in_migration = False
+        self.given: str | None = None
+        """The environment variable that env.py was given the URL by, besides the option."""
 
     def __str__(self) -> str:
         location = f"\n    {self.location}" if self.location else ""
         text = _STATEMENT if self.by_statement else _MIGRATION if self.in_migration else _ENV
-        return text.format(database=self.database, location=location)
+        unused = _UNUSED.format(given=self.given) if self.given and text is _ENV else ""
+        return text.format(database=self.database, location=location) + unused
 
 
 class Guard:

@@ -38,8 +38,9 @@ DEFAULTS: Mapping[str, Sequence[str]] = {
 }
 
 REMEDY = """\
-Rename them in a new migration; or allow the names, by MetaData(naming_convention=...) of the models, by an
-attribute of the test class such as allowed_index_prefixes, or by migration_diff_ignore_tables."""
+Rename them in a new migration; or allow the names, by MetaData(naming_convention=...) of the models, by
+migration_diff_ignore_tables, or by an attribute of the test class, as for the names that SQLAlchemy gives by itself:
+    allowed_index_prefixes = ("ix_", "idx_", "uq_")"""
 
 _CATEGORIES = {
     "index": "index",

@@ -126,7 +126,10 @@ def parse_path(text: str) -> Path:
     """
     if not _SEPARATORS.issuperset(_UP_TO_SEPARATOR.sub("", text)):
         raise GauntletError(f"cannot read the commands {text!r}: a quote is not closed")
-    return tuple(_action(piece) for piece in _UP_TO_SEPARATOR.findall(text) if piece.strip())
+    path = tuple(_action(piece) for piece in _UP_TO_SEPARATOR.findall(text) if piece.strip())
+    if not path:
+        raise GauntletError("no commands: expected such as 'upgrade a1; downgrade base'")
+    return path
 
 
 def _action(text: str) -> Action:

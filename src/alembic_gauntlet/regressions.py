@@ -16,7 +16,7 @@ from alembic_gauntlet.path import Action, parse_path, written
 
 _HEADER = """\
 # Paths that have failed once. Each is replayed before the random walks; remove it when its fault is mended.
-# To run one alone: pytest -m fuzz --gauntlet-replay 'COMMANDS'
+# To run one alone: pytest -m fuzz --gauntlet-replay 'COMMANDS', or alembic-gauntlet replay 'COMMANDS'
 """
 
 

@@ -8,6 +8,7 @@ loading it is most of the cost of a command on a long history. No transaction is
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic_gauntlet.blame import Explanation, Location, explain, raised_by, sqlstate
 from alembic_gauntlet.config import as_from_the_command_line, load_script, version_folders, with_url
 from alembic_gauntlet.coverage import Coverage, Stretch
-from alembic_gauntlet.database import SESSION_ENDED, Sandbox
+from alembic_gauntlet.database import SESSION_ENDED, Sandbox, written_url
 from alembic_gauntlet.delivery import Delivery, connectable, deliveries
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command, Graph, Verb
@@ -239,8 +240,8 @@ class Runner:
         **options: Any,
     ) -> None:
         __tracebackhide__ = True  # pytest shows local variables on request, and these hold the password
-        url = sandbox.url(delivery.drivername).render_as_string(hide_password=False)
-        config = with_url(self.config, url)
+        url = written_url(sandbox.url(delivery.drivername))
+        config = with_url(self.config, url, pinned=delivery.pinned)
         with ExitStack() as stack:
             stack.enter_context(only_in_this_process())
             stack.enter_context(place_kept())
@@ -290,6 +291,7 @@ class Runner:
     def _broken_env(self, errors: list[BaseException]) -> GauntletError:
         for error in errors:
             if isinstance(error, GuardError):
+                error.given = self._url_env
                 return error
         if not errors:
             return GauntletError(f"{self._env_file()} never calls context.configure: there is nothing to test.")
@@ -301,7 +303,7 @@ class Runner:
             f"env.py fails before any migration has run.\n    {fault.location or self._env_file()}: {fault.summary}"
             f"{statement}\nIt was given the sandbox's URL as the option sqlalchemy.url of Alembic's Config"
             + (f" and as ${self._url_env}." if self._url_env else ".")
-            + "\n`alembic current` shows whether it works from the command line."
+            + (_missing_variable(errors[0]) or "\n`alembic current` shows whether it works from the command line.")
         )
         broken.__cause__ = errors[0]
         return broken
@@ -334,6 +336,17 @@ class Runner:
             explanation = replace(explanation, location=own or self.location(revision, command.verb))
         refused = command.verb == "downgrade" and (explanation.raised_there or isinstance(error, NotImplementedError))
         return CommandError(command, revision, command.verb, explanation, refused)
+
+
+def _missing_variable(error: BaseException) -> str:
+    """Return what to do where env.py looks for an environment variable, as far as the error tells."""
+    name = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if not isinstance(name, str) or not name.isupper() or name in os.environ:
+        return ""
+    return (
+        "\nIf that is an environment variable with the URL of the database, name it on the test class:"
+        f'\n    migration_url_env = "{name}"'
+    )
 
 
 def _meanwhile(error: CommandError) -> str:

@@ -186,7 +186,7 @@ def _notes_of_rows(rows: Rows) -> Iterator[str]:
     yield f"{rows.taken} rows inserted{part}; {rows.revisions} of {rows.of} revisions with rows that aim at them"
     few = [f"{table} {part:.0%}" for table, part in islice(rows.poor.items(), _NAMED)]
     if few:
-        yield f"rows taken: {', '.join(few)}{_more(rows.poor)}; all that the others were given"
+        yield f"rows taken: {', '.join(few)}{_more(rows.poor)}, all others 100%"
     for table, reason in islice(rows.barren.items(), _NAMED):
         yield f"{table} never got a row: {reason}"
     if len(rows.barren) > _NAMED:

@@ -101,6 +101,15 @@ def test_env_py_that_raises(project) -> None:
     )
 
 
+def test_environment_variable_that_env_py_misses(project) -> None:
+    """What names it on the test class."""
+    url = "import os\ntarget_metadata = None\nos.environ['SHOP_DATABASE_URL']"
+    project.edit("migrations/env.py", "target_metadata = None", url)
+    project.table("a1", None, "t1")
+    result = project.pytest(*STAIRWAY)
+    shows(result, "KeyError: 'SHOP_DATABASE_URL'", 'migration_url_env = "SHOP_DATABASE_URL"')
+
+
 def test_no_models(project) -> None:
     """What to set in env.py, or which fixture to override; an empty MetaData is a model without tables."""
     project.table("a1", None, "t1")

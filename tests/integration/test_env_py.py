@@ -168,6 +168,30 @@ def test_url_read_from_the_environment(project, passes) -> None:
     developer.drop()
 
 
+@pytest.mark.parametrize(("template", "driver"), [("generic", DRIVER), ("async", "asyncpg")])
+def test_env_py_that_sets_the_option_itself(make_project, passes, template, driver) -> None:
+    """From its settings, as many do: the option stays the sandbox's, and the URL of the settings is not used."""
+    project = make_project(template)
+    two_tables(project)
+    override = f"config.set_main_option('sqlalchemy.url', 'postgresql+{driver}://me:secret@nowhere/shop')"
+    project.edit("migrations/env.py", "config = context.config\n", f"config = context.config\n{override}\n")
+    passes(project)
+
+
+def test_url_from_the_environment_that_is_passed_on_to_the_option(project, passes) -> None:
+    """The variable has no percent sign, which the ConfigParser behind the option would take for its own."""
+    two_tables(project)
+    env_py(
+        project,
+        f"import os\nconfig.set_main_option('sqlalchemy.url', os.environ['DATABASE_URL'])\nengine = {URL}",
+        "engine.connect()",
+    )
+    project.test_class(
+        'migration_url_env = "DATABASE_URL"\n' + textwrap.dedent(MODELS), header="import sqlalchemy as sa"
+    )
+    passes(project)
+
+
 def test_engine_with_a_creator(project, passes) -> None:
     """An engine whose connections the driver opens, past SQLAlchemy's URL, passes where they are to the sandbox."""
     two_tables(project)

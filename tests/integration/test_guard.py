@@ -68,9 +68,8 @@ def test_async_env_py_with_a_url_of_its_own(make_project, developer) -> None:
     two_tables(project)
     project.edit(
         "migrations/env.py",
-        "    connectable = ",
-        f"    config.set_main_option('sqlalchemy.url', {developer.url('asyncpg')!r}.replace('%', '%%'))\n"
-        "    connectable = ",
+        "config.get_section(config.config_ini_section, {})",
+        f"{{'sqlalchemy.url': {developer.url('asyncpg')!r}}}",
     )
     refused(project)
 
@@ -295,6 +294,9 @@ def test_url_from_the_environment_that_nobody_has_named(project, developer) -> N
         'migration_url_env = "DATABASE_URL"\n' + textwrap.dedent(MODELS), header="import sqlalchemy as sa"
     )
     project.pytest().assert_outcomes(passed=5)
+    project.test_class('migration_url_env = "DATABSE_URL"')
+    result = project.pytest("-k", "stairway", env={"DATABASE_URL": developer.url()})
+    result.stdout.fnmatch_lines(["($DATABSE_URL carried the sandbox's URL, *, and env.py has not used it.)"])
 
 
 def test_listeners_are_gone_between_commands(project, developer) -> None:

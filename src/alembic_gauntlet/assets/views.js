@@ -84,12 +84,17 @@ function breakable(nodeid) {
   return nodeid.split(/(?=::)/).flatMap((part) => [element("wbr"), part]);
 }
 
+/** A line of a message; what stands between backticks is code. */
+function withCode(line) {
+  return line.split("`").map((part, place) => (place % 2 ? element("code", { text: part }) : part));
+}
+
 function failureDetail(failure, show) {
   const [first, ...more] = failure.message.split("\n");
   const rows = failure.path.filter((step) => step.verb === "insert");
   return element("article", { class: "detail", tabindex: "-1", "aria-label": "The chosen failure" },
     element("div", {},
-      element("h2", { class: "said", text: first }),
+      element("h2", { class: "said" }, ...withCode(first)),
       more.length ? element("p", { class: "said more", text: more.join("\n") }) : null),
     element("dl", { class: "facts" },
       element("dt", { text: "Invariant" }), element("dd", {}, element("code", { text: failure.invariant })),
