@@ -192,6 +192,7 @@ def test_class_of_the_project_is_run_where_it_has_one(bare) -> None:
         (["run", "-c", "nowhere.ini"], "nowhere.ini: no such file."),
         (["run", "-c", "pyproject.toml"], r"pyproject.toml has no \[tool.alembic\]."),
         (["replay", "upgrde a1"], "cannot read the command 'upgrde a1'"),
+        (["replay", ""], "no commands"),
         (["replay"], "the following arguments are required: COMMANDS"),
         (["walk"], "invalid choice: 'walk'"),
         (["init", "--jenkins"], "init takes no --jenkins."),
