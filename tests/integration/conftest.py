@@ -1,6 +1,7 @@
 """Real Alembic projects, written into a temporary directory and tested by a pytest of their own."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,10 @@ import psycopg
 import pytest
 
 from alembic_gauntlet.embedded import EmbeddedServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a shell, which the processes that are started here would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
