@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -92,15 +93,28 @@ class Project:
             return {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
 
 
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory):
+    """Return a function that returns what `alembic init` makes of a template: run once, to be copied."""
+
+    @cache
+    def initialise(template: str) -> Path:
+        path = tmp_path_factory.mktemp(template)
+        command = [sys.executable, "-m", "alembic", "init", "-t", template, "migrations"]
+        subprocess.run(command, check=True, capture_output=True, cwd=path)
+        (path / "migrations/versions").mkdir(exist_ok=True)
+        return path
+
+    return initialise
+
+
 @pytest.fixture
-def make_project(pytester: pytest.Pytester, server: EmbeddedServer):
+def make_project(pytester: pytest.Pytester, server: EmbeddedServer, initialised):
     """Return a function that makes a project from a template of `alembic init`."""
 
     def make(template: str = "generic") -> Project:
         path = pytester.path
-        command = [sys.executable, "-m", "alembic", "init", "-t", template, "migrations"]
-        subprocess.run(command, check=True, capture_output=True, cwd=path)
-        (path / "migrations/versions").mkdir(exist_ok=True)
+        shutil.copytree(initialised(template), path, dirs_exist_ok=True)
         project = Project(path, pytester, server)
         project.test_class()
         return project
