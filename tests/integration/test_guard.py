@@ -68,8 +68,8 @@ def test_async_env_py_with_a_url_of_its_own(make_project, developer) -> None:
     two_tables(project)
     project.edit(
         "migrations/env.py",
-        "config.get_section(config.config_ini_section, {})",
-        f"{{'sqlalchemy.url': {developer.url('asyncpg')!r}}}",
+        "    connectable = ",
+        f"    config.get_section = lambda *names: {{'sqlalchemy.url': {developer.url('asyncpg')!r}}}\n    connectable = ",
     )
     refused(project)
 

@@ -204,7 +204,10 @@ def test_a_long_history_needs_no_recursion():
     assert LONG.one_step_downgrade(LONG.heads[0], LONG.full) == Command("downgrade", LONG.order[-2])
 
 
-@given(st.lists(st.builds(Command, st.sampled_from(["upgrade", "downgrade"]), st.text(min_size=1).filter(str.strip))))
+TARGETS = st.text(min_size=1).filter(str.strip)
+
+
+@given(st.lists(st.builds(Command, st.sampled_from(["upgrade", "downgrade"]), TARGETS), min_size=1))
 def test_commands_survive_being_written_and_read(path: list[Command]):
     """Whatever a branch label is called, the replay text means the same commands."""
     assert parse_path("; ".join(map(str, path))) == tuple(path)
