@@ -66,10 +66,11 @@ def test_async_env_py_with_a_url_of_its_own(make_project, developer) -> None:
     """asyncpg is refused as the others are."""
     project = make_project("async")
     two_tables(project)
+    section = f"{{'sqlalchemy.url': {developer.url('asyncpg')!r}}}"
     project.edit(
         "migrations/env.py",
         "    connectable = ",
-        f"    config.get_section = lambda *names: {{'sqlalchemy.url': {developer.url('asyncpg')!r}}}\n    connectable = ",
+        f"    config.get_section = lambda *names: {section}\n    connectable = ",
     )
     refused(project)
 
