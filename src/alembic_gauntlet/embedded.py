@@ -275,6 +275,8 @@ def _executable_by(user: pwd.struct_passwd | None, binaries: Path, directory: Pa
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, copy.with_name(libraries.name))
+    for folder, _, _ in os.walk(directory / "install"):
+        os.chown(folder, user.pw_uid, user.pw_gid)  # who runs the server removes it, too
     return copy / install.name / binaries.name
 
 

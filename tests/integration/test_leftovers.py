@@ -1,6 +1,7 @@
 """The check that runs after all tests can fail: each thing is left on purpose."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from alembic_gauntlet.embedded import EmbeddedServer, find_binaries
+from tests.integration.processes import wait_for
 from tests.leftovers import TESTS_ENV, found, main, new
 
 pytestmark = pytest.mark.once
@@ -106,3 +109,19 @@ def test_command(tmp_path, capsys) -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"The tests have left a file: {tmp_path}/gauntlet-left\n" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_binaries_below_a_closed_directory(tmp_path) -> None:
+    """They are copied to where the server's account may run them; the copy goes with the server."""
+    binaries = find_binaries()
+    package = binaries.parent.parent
+    tmp_path.chmod(0o700)
+    shutil.copytree(binaries.parent, tmp_path / package.name / binaries.parent.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, tmp_path / libraries.name)
+    with EmbeddedServer(tmp_path / package.name / binaries.parent.name / binaries.name) as server:
+        directory = Path(server.url.partition("host=")[2])
+        assert (directory / "install").is_dir()
+    wait_for(lambda: not directory.exists(), "the directory goes")
