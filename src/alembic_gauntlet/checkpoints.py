@@ -14,6 +14,7 @@ from alembic_gauntlet.leftovers import Watch
 from alembic_gauntlet.path import Insert, Path, has_rows
 from alembic_gauntlet.population import (
     Behind,
+    Counters,
     Fate,
     Loss,
     Population,
@@ -45,15 +46,23 @@ class Irreproducible(GauntletError):
 
 @dataclass
 class Place:
-    """A database at the end of a path, the rows that the path has put there, and what is known of its sequences."""
+    """A database at the end of a path, the rows that the path has put there, and what is known of its sequences.
+
+    Attributes:
+        sandbox: the database.
+        population: the rows.
+        behind: the sequences that collide with a row; None where that is not known.
+        counters: the table of the last row, where nothing has happened since, and where its sequences stand, if known.
+    """
 
     sandbox: Sandbox
     population: Population
     behind: frozenset[Behind] | None = None
+    counters: tuple[str, Counters | None] | None = None
 
     def clone(self) -> Place:
         """Return another one like it."""
-        return Place(self.sandbox.clone(), self.population, self.behind)
+        return replace(self, sandbox=self.sandbox.clone())
 
     def drop(self) -> None:
         """Drop the database."""
@@ -106,7 +115,7 @@ class Checkpoints:
         population, connection = place.population, place.sandbox
         before = take_stock(connection.connection, population.ours) if population.ours else {}
         outcome = self._runner.run(place.sandbox, command, watch)
-        place.behind = None
+        place.behind = place.counters = None
         if outcome.error is not None:
             return outcome, Fate()
         names = [stock.table for stock in before.values()]
@@ -133,13 +142,15 @@ class Checkpoints:
         assert isinstance(row, Insert)
         if table is None:
             return Refused(f"there is no table {row.table}")
-        inserted = insert(place.sandbox.connection, row, table)
+        known = place.counters[1] if place.counters is not None and place.counters[0] == table.name else None
+        inserted = insert(place.sandbox.connection, row, table, known)
         if isinstance(inserted, Refused):
             return inserted
         self._tables[path] = table
         if any(column.sequence for column in table.columns):
             place.behind = None
-        place.population = place.population.with_row(*inserted)
+        place.counters = table.name, inserted.counters
+        place.population = place.population.with_row(inserted.oid, inserted.key)
         return None
 
     def key_values(self, place: Place, table: str, columns: Sequence[str]) -> tuple[Texts, ...]:

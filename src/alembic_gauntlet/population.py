@@ -142,6 +142,24 @@ class Population:
         return Population({**self.ours, oid: keys | {key}}, self.trip)
 
 
+Counters = tuple[tuple[str, int, bool], ...]
+"""Where sequences stand: the name, the last value, and whether it has been given out."""
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """A row that the database has taken.
+
+    Attributes:
+        oid: of its table; `key` its key.
+        counters: where the sequences of the table stand now; None where more may have moved them than the row.
+    """
+
+    oid: int
+    key: Texts
+    counters: Counters | None = None
+
+
 @dataclass(frozen=True)
 class Refused:
     """Why the database has not taken a row."""
@@ -149,17 +167,30 @@ class Refused:
     reason: str
 
 
-def insert(connection: Connection, row: Insert, table: Table) -> tuple[int, Texts] | Refused:
-    """Insert a row; return the OID of its table and its key, or why it is refused. A refusal leaves no trace."""
-    counters = _counters(connection, table)
-    key = ", ".join(f"{quoted(each)}::text" for each in _key(table))
-    statement = f"{row.sql()} RETURNING {_literal(table.name)}::regclass::oid::int8, ARRAY[{key}]::text[]"
+def insert(connection: Connection, row: Insert, table: Table, counters: Counters | None = None) -> Inserted | Refused:
+    """Insert a row; say where it is now, or why it is refused. A refusal leaves no trace.
+
+    Args:
+        connection: to the database.
+        row: for the table.
+        table: as `reflect` returns it.
+        counters: where its sequences stand, which advance for a row that is refused, too. Default: they are asked.
+    """
+    names = [column.sequence for column in table.columns if column.sequence is not None]
+    if counters is None:
+        counters = _counters(connection, names)
+    key = ", ".join(f"{quoted(each)}::text" for each in table.key or (column.name for column in table.columns))
+    stand = "".join(f", {part}" for name in names for part in (f"(SELECT {each} FROM {name})" for each in _COUNTER))
+    statement = f"{row.sql()} RETURNING {_literal(table.name)}::regclass::oid::int8, ARRAY[{key}]::text[]{stand}"
     try:
         # A statement by itself is a transaction; within one, a savepoint keeps a refusal from ending it.
         with nullcontext() if connection.autocommit else connection.transaction():
-            found = connection.execute(statement.encode()).fetchone()
+            # No row is like another: the statement is not worth preparing.
+            found = connection.execute(statement.encode(), prepare=False).fetchone()
             if found is not None:
-                return found[0], tuple(found[1])
+                oid, values, *stands = found
+                now = None if table.may_do_more else tuple(zip(names, stands[::2], stands[1::2], strict=True))
+                return Inserted(oid, tuple(values), now)
             raise psycopg.errors.TriggeredActionException("a trigger has suppressed it")
     except psycopg.Error as error:
         if connection.broken or isinstance(error, psycopg.errors.DiskFull):
@@ -169,17 +200,15 @@ def insert(connection: Connection, row: Insert, table: Table) -> tuple[int, Text
         return Refused(str(error).splitlines()[0])
 
 
-def _key(table: Table) -> tuple[str, ...]:
-    return table.key or tuple(column.name for column in table.columns)
+_COUNTER = ("last_value", "is_called")
 
 
-def _counters(connection: Connection, table: Table) -> list[tuple[str, int, bool]]:
-    """Return where the sequences of a table stand: they advance for a row that is refused, too."""
+def _counters(connection: Connection, sequences: Iterable[str]) -> Counters:
     found = []
-    for name in (column.sequence for column in table.columns if column.sequence is not None):
-        last, is_called = connection.execute(f"SELECT last_value, is_called FROM {name}".encode()).fetchall()[0]
+    for name in sequences:
+        last, is_called = connection.execute(f"SELECT {', '.join(_COUNTER)} FROM {name}".encode()).fetchall()[0]
         found.append((name, last, is_called))
-    return found
+    return tuple(found)
 
 
 def take_stock(connection: Connection, oids: Iterable[int], names: Iterable[str] = ()) -> Stocks:

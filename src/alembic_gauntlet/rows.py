@@ -20,11 +20,11 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from alembic_gauntlet.path import Insert, Value
-from alembic_gauntlet.population import Refused, insert
+from alembic_gauntlet.population import Counters, Inserted, Refused, insert
 from alembic_gauntlet.tables import Column, ForeignKey, Table, Type, reflect
 
-__all__ = ["Column", "ForeignKey", "Insert", "Refused", "Table", "Type", "Value", "distinct", "insert", "reflect"]
-__all__ += ["rows", "samples", "values"]
+__all__ = ["Column", "Counters", "ForeignKey", "Insert", "Inserted", "Refused", "Table", "Type", "Value"]
+__all__ += ["distinct", "insert", "reflect", "rows", "samples", "values"]
 
 Row = dict[str, Value]
 Keys = Mapping[ForeignKey, Sequence[Sequence[Value]]]

@@ -103,6 +103,8 @@ class Table:
         foreign_keys: all of them.
         checks: CHECK and EXCLUDE constraints and unique indexes of expressions, as PostgreSQL prints them.
         bounds: of a partitioned table: values that each partition takes, by column, as far as its bounds say.
+        may_do_more: whether an inserted row may do more than what its statement says, in its own table or in others:
+            there is a trigger or a rule in the database.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[str, ...] = ()
     bounds: tuple[tuple[tuple[str, Value], ...], ...] = ()
+    may_do_more: bool = False
 
     def column(self, name: str) -> Column | None:
         """Return the column of a name; None where there is none."""
@@ -139,7 +142,9 @@ def reflect(connection: psycopg.Connection[Any], leave_out: Iterable[str] = ()) 
         columns = connection.execute(_COLUMNS, {"leave_out": list(leave_out)}).fetchall()
         constraints = connection.execute(_CONSTRAINTS).fetchall()
         bounds = connection.execute(_BOUNDS).fetchall()
-    return _tables(columns, types, _by_table(constraints), _by_table(bounds))
+        ((more,),) = connection.execute(_MORE).fetchall()
+    tables = _tables(columns, types, _by_table(constraints), _by_table(bounds))
+    return tuple(replace(table, may_do_more=more) for table in tables)
 
 
 def _by_table(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, list[tuple[Any, ...]]]:
@@ -252,6 +257,11 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {_OURS}
     AND {_NAME} <> ALL (%(leave_out)s) AND quote_ident(c.relname) <> ALL (%(leave_out)s)
 ORDER BY 2, a.attnum"""
+
+_MORE = f"""\
+SELECT EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal)
+    OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND c.relhasrules AND {_OURS})"""
 
 _ATTRIBUTES = """(SELECT array_agg(a.attname::text ORDER BY u.position)
     FROM unnest({}) WITH ORDINALITY AS u (number, position)

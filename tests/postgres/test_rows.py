@@ -177,7 +177,8 @@ def test_foreign_keys_refer_to_rows_that_are_there(connection) -> None:
     population = Population()
     for number in range(3):
         row = Insert.of("public.parent", {"a": number, "b": f"it's {number}"})
-        population = population.with_row(*rows.insert(connection, row, tables["parent"]))
+        inserted = rows.insert(connection, row, tables["parent"])
+        population = population.with_row(inserted.oid, inserted.key)
     (foreign,) = tables["child"].foreign_keys
     connection.execute("INSERT INTO parent VALUES (7, 'of a migration')")
     keys = {foreign: key_values(connection, population, foreign.table, foreign.referred)}
@@ -218,7 +219,31 @@ def test_a_refused_row_leaves_no_trace(connection) -> None:
     refused = rows.insert(connection, Insert.of(table.name, {"n": 0}), table)
     assert isinstance(refused, rows.Refused)
     assert "t_n_check" in refused.reason
-    assert rows.insert(connection, Insert.of(table.name, {"n": 1}), table)[1] == ("1",)
+    assert rows.insert(connection, Insert.of(table.name, {"n": 1}), table).key == ("1",)
+
+
+def test_a_refused_row_leaves_no_trace_behind_another(connection) -> None:
+    """Where the row before it has told where the sequence stands."""
+    connection.execute("CREATE TABLE t (id serial PRIMARY KEY, n integer CHECK (n > 0))")
+    table = only(connection)
+    first = rows.insert(connection, Insert.of(table.name, {"n": 1}), table)
+    assert first.counters == (("public.t_id_seq", 1, True),)
+    assert isinstance(rows.insert(connection, Insert.of(table.name, {"n": 0}), table, first.counters), rows.Refused)
+    assert rows.insert(connection, Insert.of(table.name, {"n": 1}), table, first.counters).key == ("2",)
+
+
+def test_a_row_does_not_tell_where_a_sequence_stands_that_a_trigger_may_move(connection) -> None:
+    """A trigger after the row comes after the row has told."""
+    connection.execute("""
+        CREATE TABLE t (id serial PRIMARY KEY, n integer CHECK (n > 0));
+        CREATE FUNCTION twice() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN IF NEW.n = 1 THEN INSERT INTO t (n) VALUES (2); END IF; RETURN NULL; END';
+        CREATE TRIGGER twice AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION twice()""")
+    table = only(connection)
+    first = rows.insert(connection, Insert.of(table.name, {"n": 1}), table)
+    assert first.counters is None
+    assert isinstance(rows.insert(connection, Insert.of(table.name, {"n": 0}), table, first.counters), rows.Refused)
+    assert rows.insert(connection, Insert.of(table.name, {"n": 3}), table, first.counters).key == ("3",)
 
 
 def test_columns_by_the_users_own_strategies(connection) -> None:
