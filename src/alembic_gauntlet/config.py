@@ -85,12 +85,20 @@ def read_config(file: Path) -> Config:
     return config
 
 
-def as_config(given: object, start: Path, stop: Path) -> Config:
-    """Return what a fixture gives, or the Config that is found where that is none, as pytest-alembic's is not.
+def settle_config(given: object, file: str | None, start: Path, stop: Path) -> Config:
+    """Return the Config of a file, if one is named; else what a fixture gives; else the one that is found.
+
+    Args:
+        given: by the fixture `alembic_config`. It is left aside where it is no Config, as pytest-alembic's is not.
+        file: of `--gauntlet-config`.
+        start: where it is looked for.
+        stop: as far up as there.
 
     Raises:
-        GauntletError: as `find_config` does.
+        GauntletError: as `read_config` and `find_config` do.
     """
+    if file is not None:
+        return read_config(Path(file))
     return given if isinstance(given, Config) else find_config(start, stop)
 
 

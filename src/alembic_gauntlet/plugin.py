@@ -31,6 +31,8 @@ from alembic_gauntlet.shown import Shown
 from alembic_gauntlet.styled import Line, plain
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+
     from alembic_gauntlet.gauntlet import Gauntlet
     from alembic_gauntlet.html import Page
     from alembic_gauntlet.session import GauntletSession
@@ -173,13 +175,18 @@ def migration_db_url(request: pytest.FixtureRequest, gauntlet_session: GauntletS
     return given or gauntlet_session.embedded_url()
 
 
+def config_of(request: pytest.FixtureRequest, given: object = None) -> Config:
+    """Return the Alembic Config for a test: of `--gauntlet-config`, else the given one, else the nearest above it."""
+    from alembic_gauntlet.config import settle_config
+
+    file = request.config.getoption("--gauntlet-config")
+    return settle_config(given, file, request.path.parent, request.config.rootpath)
+
+
 @pytest.fixture
 def alembic_config(request: pytest.FixtureRequest) -> Any:
     """Return the Alembic Config, of `--gauntlet-config` or the nearest alembic.ini or pyproject.toml above the test."""
-    from alembic_gauntlet.config import find_config, read_config
-
-    given = request.config.getoption("--gauntlet-config")
-    return read_config(Path(given)) if given else find_config(request.path.parent, request.config.rootpath)
+    return config_of(request)
 
 
 @pytest.fixture
@@ -188,12 +195,11 @@ def gauntlet(
 ) -> Gauntlet:
     """Return the `Gauntlet` of this history, configured by the attributes of the test class."""
     __tracebackhide__ = True  # pytest shows arguments at -vv, and the URL holds the password
-    from alembic_gauntlet.config import as_config
     from alembic_gauntlet.database import remember_password
 
     remember_password(request.config.stash[_SECRETS], migration_db_url)
     since = request.config.getoption("--gauntlet-since")
-    config = as_config(alembic_config, request.path.parent, request.config.rootpath)
+    config = config_of(request, alembic_config)
     gauntlet = gauntlet_session.gauntlet(config, migration_db_url, request.instance, since)
     progress = request.config.stash[_PROGRESS] = Progress(request.config)
     gauntlet.on_command(lambda coverage: progress.show(coverage, gauntlet.stretch))

@@ -11,14 +11,12 @@ from typing import Any, ClassVar, Literal
 
 import psycopg
 import pytest
-from alembic.config import Config
 from hypothesis import settings
 from hypothesis.statistics import collector, describe_statistics
 from sqlalchemy import MetaData
 
 from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known, counted
-from alembic_gauntlet.config import as_config, read_config
 from alembic_gauntlet.findings import Failure, Finding, NothingToCheck
 from alembic_gauntlet.gauntlet import Gauntlet
 from alembic_gauntlet.invariants import INVARIANTS, Invariant
@@ -80,19 +78,6 @@ class MigrationTestBase:
 
         Override it. The connection is in autocommit mode.
         """
-
-    @pytest.fixture
-    def alembic_config(self, request: pytest.FixtureRequest, alembic_config: object) -> Config:
-        """Return the Config of the fixture above, or of `--gauntlet-config`.
-
-        It is looked up where the fixture above is no Config, as pytest-alembic's is not.
-        """
-        given = request.config.getoption("--gauntlet-config")
-        return (
-            read_config(Path(given))
-            if given
-            else as_config(alembic_config, request.path.parent, request.config.rootpath)
-        )
 
     def test_stairway_upgrade_downgrade(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """Every revision goes up, down and up again, and leaves the schema as it should be."""

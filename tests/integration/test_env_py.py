@@ -401,3 +401,13 @@ def test_fixtures_that_a_user_overrides(project, passes) -> None:
         """,
     )
     passes(project, url="postgresql://nobody@localhost:1/nowhere", passed=5 * FIVE)
+
+
+def test_the_option_names_the_configuration_for_the_fixture_by_itself(project) -> None:
+    """`--gauntlet-config` wins over a fixture `alembic_config`, in a test of the user's own as in our class."""
+    two_tables(project)
+    project.test_class(MODELS, header="import sqlalchemy as sa")
+    (project.path / "alembic.ini").rename(project.path / "other.ini")
+    project.write("conftest.py", "import pytest\n\n@pytest.fixture\ndef alembic_config():\n    return {}\n")
+    project.write("test_own.py", "def test_own(gauntlet):\n    assert gauntlet.stairway() == ()\n")
+    project.pytest("--gauntlet-config", "other.ini").assert_outcomes(passed=FIVE + 1)
