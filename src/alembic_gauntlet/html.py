@@ -131,12 +131,20 @@ class Page:
             "notes": list(dict.fromkeys(notes)),
             "histories": [_history(history, self._histories[history]) for history in histories],
             "tests": [_test(test) for test in self._tests],
-            "failures": [
-                {**_failure(failure, more, test.history, root), "test": test.nodeid, "history": number}
+            "failures": _together(
+                (test.nodeid, {**_failure(failure, more, test.history, root), "history": number})
                 for test, number in numbered
                 for failure, more in test.failures
-            ],
+            ),
         }
+
+
+def _together(failures: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return each failure once, with the tests that have it: a history that cannot be loaded fails them all."""
+    found: dict[str, dict[str, Any]] = {}
+    for test, failure in failures:
+        found.setdefault(json.dumps(failure, default=str), {**failure, "tests": []})["tests"].append(test)
+    return list(found.values())
 
 
 def _history(history: History, covered: _Covered) -> dict[str, Any]:

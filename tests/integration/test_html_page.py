@@ -313,6 +313,18 @@ def test_page_without_failures_and_without_histories(open_page, project) -> None
     assert opened.texts("#view") == ["No test has used the gauntlet."]
 
 
+def test_what_fails_all_tests_alike_stands_there_once(open_page, project) -> None:
+    """A history that cannot be loaded: one entry, which names them."""
+    project.revision("a1", None, "pass")
+    project.write("migrations/versions/broken.py", "def upgrade(:\n")
+    project.pytest("--gauntlet-report", "report.html")
+    opened = open_page(project.path / "report.html")
+    assert len(opened.texts(".failures [role=option]")) == 1
+    assert "5 tests" in opened.texts(".failures .where")[0]
+    tests = [text for text in opened.texts(".facts dd code") if "::test_" in text]
+    assert len(tests) == 5
+
+
 def test_two_histories_have_a_graph_each(open_page, project) -> None:
     """One is chosen at the top, or by choosing a failure of it."""
     project.table("a1", None, "users")

@@ -46,7 +46,7 @@ function failureList(failures, chosen, choose) {
       element("div", { class: "what" },
         element("span", { class: "chip bad", text: failure.revision ?? "history" }),
         element("span", { text: gist(failure) })),
-      element("div", { class: "where", text: [failure.invariant, testName(failure.test).split("::").at(-1), place].filter(Boolean).join(" · ") }),
+      element("div", { class: "where", text: [failure.invariant, testsOf(failure), place].filter(Boolean).join(" · ") }),
     ));
   });
   list.addEventListener("click", (event) => {
@@ -89,6 +89,11 @@ function withCode(line) {
   return line.split("`").map((part, place) => (place % 2 ? element("code", { text: part }) : part));
 }
 
+function testsOf(failure) {
+  const [first, ...more] = failure.tests;
+  return more.length ? `${failure.tests.length} tests` : testName(first).split("::").at(-1);
+}
+
 function failureDetail(failure, show) {
   const [first, ...more] = failure.message.split("\n");
   const rows = failure.path.filter((step) => step.verb === "insert");
@@ -101,7 +106,8 @@ function failureDetail(failure, show) {
       ...(failure.revision === null ? [] : [
         element("dt", { text: "Revision" }), element("dd", {}, revisionLink(failure.revision, show)),
       ]),
-      element("dt", { text: "Test" }), element("dd", {}, element("code", {}, ...breakable(failure.test)))),
+      element("dt", { text: failure.tests.length > 1 ? "Tests" : "Test" }),
+      ...failure.tests.map((test) => element("dd", {}, element("code", {}, ...breakable(test))))),
     failure.path.length ? pathBlock(failure) : null,
     failure.changes.length ? changesBlock(failure) : null,
     failure.file === null ? null : sourceBlock(failure),
