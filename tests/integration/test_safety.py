@@ -278,9 +278,10 @@ def test_engine_that_leads_elsewhere(scene, way, monkeypatch) -> None:
             """
         ),
     )
-    __import__("shop")
+    application = __import__("shop")
     scene.env(ELSEWHERE[way].replace("{service_file}", str(service)).replace("{harm}", HARM), body=FIRST)
     refusal = scene.run()
+    application.engine.dispose()
     assert refusal is not None
     assert "env.py was about to use" in refusal, refusal
 
