@@ -49,6 +49,8 @@ _SETTINGS = {**THROWAWAY_SETTINGS, "port": f"{_PORT}", "listen_addresses": "", "
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
+# SIGQUIT stops the server at once, but a shell lets what it runs in the background ignore it, and so it is lost until
+# postgres handles it. SIGTERM, which would wait for the clients by itself, ends what has not come so far.
 _KEEPER = """
 dir=$1 other=$2
 if {initdb} >"$dir/log" 2>&1; then
@@ -59,7 +61,7 @@ else
     : >"$dir/failed"
 fi
 read -r _ || :
-if [ -n "$pid" ]; then kill -QUIT "$pid" 2>/dev/null; wait "$pid"; fi
+if [ -n "$pid" ]; then kill -TERM "$pid"; kill -QUIT "$pid"; wait "$pid"; fi 2>/dev/null
 cd / && rm -rf -- "$dir" ${{other:+"$other"}}
 """
 

@@ -71,13 +71,14 @@ def test_collection(project) -> None:
 
 
 @either
-def test_start_of_the_server(project, tmp_path, number) -> None:
+@pytest.mark.parametrize("stage", ["initdb", "postgres"])
+def test_start_of_the_server(project, tmp_path, number, stage) -> None:
     """The embedded server that is being made is not, and its directory goes."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("initdb", "postgres"):
         first = f"echo $3 >{tmp_path}/reached.new; mv {tmp_path}/reached.new {tmp_path}/reached; sleep 1"
-        lines = ["#!/bin/sh", f"[ $1 = --version ] || {{ {first if name == 'initdb' else ':'}; }}"]
+        lines = ["#!/bin/sh", f"[ $1 = --version ] || {{ {first if name == stage else ':'}; }}"]
         (programs / name).write_text("\n".join([*lines, f'exec {find_binaries()}/{name} "$@"\n']))
         (programs / name).chmod(0o755)
     for directory in (programs, tmp_path, *tmp_path.parents[:3]):
@@ -85,7 +86,7 @@ def test_start_of_the_server(project, tmp_path, number) -> None:
     tmp_path.chmod(0o777)
     project.pytester._monkeypatch.setenv("GAUNTLET_POSTGRES_BIN", str(programs))
     with started(project, "-k", "stairway") as process:
-        wait_for(lambda: process.poll() is not None or (tmp_path / "reached").exists(), "initdb runs")
+        wait_for(lambda: process.poll() is not None or (tmp_path / "reached").exists(), f"{stage} runs")
         directory = embedded_directory(process.pid)
         ends(process, number)
     assert not directory.exists()
