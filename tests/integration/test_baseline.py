@@ -9,6 +9,7 @@ from alembic_gauntlet import profiles
 from alembic_gauntlet.baseline import Known, faults
 from tests.integration.inprocess import open_gauntlet, paths
 
+pytestmark = pytest.mark.once
 ALL = ("-m", "fuzz or not fuzz", "--gauntlet-baseline", "known.txt")
 FIXED = ("--gauntlet-baseline", "known.txt")
 QUICK = "from hypothesis import settings\nfrom alembic_gauntlet import profiles"

@@ -12,6 +12,7 @@ from alembic_gauntlet.config import find_config
 from alembic_gauntlet.database import Server
 from alembic_gauntlet.share import Share
 
+pytestmark = pytest.mark.once
 FEW = """
 from hypothesis import settings
 from alembic_gauntlet import MigrationTestBase

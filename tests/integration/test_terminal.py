@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.test_interrupted import sees_ctrl_c
 
+pytestmark = pytest.mark.once
 PROGRESS = re.compile(rb"\x1b7 \d+ commands, \d+ a second; [^\x1b]*\x1b\[K\x1b8")
 
 
