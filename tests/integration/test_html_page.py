@@ -323,6 +323,8 @@ def test_what_fails_all_tests_alike_stands_there_once(open_page, project) -> Non
     assert "5 tests" in opened.texts(".failures .where")[0]
     tests = [text for text in opened.texts(".facts dd code") if "::test_" in text]
     assert len(tests) == 5
+    lefts = opened.page.eval_on_selector_all(".facts dd", "all => all.map(e => e.getBoundingClientRect().left)")
+    assert len(set(lefts)) == 1
 
 
 def test_two_histories_have_a_graph_each(open_page, project) -> None:
