@@ -20,6 +20,7 @@ from tests.benchmarks.server import SharedServer
 EMBEDDED = "ours, embedded"
 LIMIT = "limit"
 UP_AND_DOWN = "limit, up and down"
+ALONE = "Alembic alone"
 LONG = 1000
 """From so many revisions on, the peers have fewer rounds."""
 
@@ -78,6 +79,8 @@ class Five:
                     self._limit(LIMIT, project, ()),
                     self._limit(UP_AND_DOWN, project, ("-k", "all_the_way")),
                 ]
+                if history.shape == SHAPES[0]:
+                    everybody.append(self._alone())
             return Rounds(self.server, project, everybody, self.rounds).measure()
 
     def _ours(self, project: Path) -> Contender:
@@ -97,6 +100,10 @@ class Five:
         statements = self._captured(project, project / f"{name}.json", options)
         command = [sys.executable, str(Path(__file__).with_name("replay.py")), str(statements), self.server.url]
         return Contender(name, command, processes.environment(), _seconds_of_the_loop)
+
+    def _alone(self) -> Contender:
+        command = [sys.executable, str(Path(__file__).with_name("alone.py"))]
+        return Contender(ALONE, command, processes.environment(), _seconds_of_the_loop, takes_database=True)
 
     def _captured(self, project: Path, file: Path, options: Sequence[str]) -> Path:
         """Run our tests once, and keep what their commands write."""
