@@ -247,3 +247,21 @@ def test_named_binaries_that_are_not_there(tmp_path: Path) -> None:
     """The variable, and what it names."""
     with pytest.raises(GauntletError, match=f"GAUNTLET_POSTGRES_BIN={tmp_path} holds no initdb and postgres"):
         find_binaries({"GAUNTLET_POSTGRES_BIN": str(tmp_path)})
+
+
+def test_gauntlet_of_the_users_own(project) -> None:
+    """Used without our class and fixtures, it says what is wrong in as few words."""
+    project.write(
+        "test_migrations.py",
+        """
+        import alembic.config
+        from alembic_gauntlet import Gauntlet
+
+        def test_own():
+            Gauntlet(alembic.config.Config("nowhere.ini"), None)
+        """,
+    )
+    result = project.pytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["_* test_own _*", "Alembic cannot load its script directory: *"], consecutive=True)
+    assert len(result.outlines) < 20
