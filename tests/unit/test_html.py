@@ -109,7 +109,7 @@ def test_path_tells_the_revisions_that_each_command_runs(tmp_path: Path) -> None
     }
     assert [failure["path"][at]["text"] for at in (0, 2)] == ["alembic upgrade m", "alembic downgrade a1"]
     assert failure["replay"].startswith("upgrade m; insert public.users {")
-    assert (failure["test"], failure["history"]) == (NODEID, 0)
+    assert (failure["tests"], failure["history"]) == ([NODEID], 0)
 
 
 def test_path_that_alembic_refuses_is_told_without_revisions(tmp_path: Path) -> None:
