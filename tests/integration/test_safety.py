@@ -3,8 +3,10 @@
 What goes through SQLAlchemy's engines in the plain ways is in test_guard.py. Here commands run in this process.
 """
 
+import gc
 import sys
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -99,6 +101,10 @@ def scene(project, owned, monkeypatch) -> Iterator[Scene]:
     yield Scene(project, developer, owned)
     assert (developer.contents(), cluster(project)) == before
     developer.drop()
+    # What env.py has left open is to be told of no other test.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def cluster(project) -> list[tuple[object, ...]]:
