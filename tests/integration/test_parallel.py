@@ -48,7 +48,6 @@ def test_random_walks_are_split_by_their_number(example, workers) -> None:
 
 def test_fault_is_found_by_the_workers(example) -> None:
     """It is shown with its minimal path by the worker that has come upon it, and the report has it."""
-    example.write("tests/test_migrations.py", FEW.format(examples=6))
     file = example.path / "migrations/versions/a20_orders.py"
     file.write_text("".join(line for line in file.read_text().splitlines(True) if "DROP TYPE order_status" not in line))
     done = example.pytest("-m", "fuzz", "-n", "2", "--gauntlet-report=report.json")
