@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import pq
 from psycopg.adapt import AdaptersMap
+
+from alembic_gauntlet.drivers import statement_text
 
 LIBPQ_KEYWORDS = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 
@@ -46,15 +48,9 @@ class _Cursor(psycopg.Cursor[Any]):
 
     def execute(self, query: Any, *arguments: Any, **keywords: Any) -> _Cursor:
         connection = self.connection
-        if isinstance(connection, _Lease) and _CUSTOM.search(_text(query, connection)):
+        if isinstance(connection, _Lease) and _CUSTOM.search(statement_text(query, connection)):
             connection.is_marked = True
         return super().execute(query, *arguments, **keywords)
-
-
-def _text(query: Any, connection: psycopg.Connection[Any]) -> str:
-    if isinstance(query, sql.Composable):
-        return query.as_string(connection)
-    return query.decode(errors="replace") if isinstance(query, bytes) else str(query)
 
 
 class _Lease(psycopg.Connection[Any]):

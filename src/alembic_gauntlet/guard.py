@@ -5,12 +5,12 @@ this library could do. So these gates are closed while env.py runs:
 
 - every connection that any SQLAlchemy engine opens or takes from its pool must be one to the sandbox;
 - so must every one that a driver opens without SQLAlchemy (`drivers`);
-- every statement on a connection that was taken from its pool earlier is refused, unless that is on the sandbox;
+- every statement on a connection that was opened earlier is refused, unless that is on a sandbox;
 - so is a statement that names another database of a server that is not our own (`ALTER DATABASE shop ...`);
 - the connection that env.py passes to `context.configure`, before Alembic writes anything, must be on the sandbox.
 
 Not seen is what the server or another program does for a migration (`dblink`, a foreign table, `psql`), what is done to
-roles, and a driver's own connection that was opened before the command.
+roles, and what psycopg2 itself, which is written in C, sends on a connection that it opened before the command.
 """
 
 from __future__ import annotations
@@ -44,6 +44,14 @@ _OF_A_DATABASE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """A statement on a database as a whole, at the beginning of a statement; its group has the names."""
+_BLOCK = re.compile(r"(?:^|;)\s*do\b", re.IGNORECASE)
+_IN_A_BLOCK = re.compile(
+    rf"""\b(?:(?:alter|in)\s+database\s+(?={_NAME}\s+(?:set|reset|owner|rename|with|is_template|allow_connections|
+        connection|tablespace|refresh)\b)
+    |on\s+database\s+(?={_NAME}(?:\s*,\s*{_NAME})*\s+(?:to|from|is)\b))({_NAME}(?:\s*,\s*{_NAME})*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""The same anywhere in the body of a DO block, also in the text that it executes, as long as that names a database."""
 
 _ENV = """\
 env.py was about to use {database}, which is not the gauntlet's sandbox.{location}
@@ -105,10 +113,18 @@ class Guard:
         self.refusal = GuardError(database, by_statement=by_statement)
         raise self.refusal
 
-    def on_driver(self, name: str) -> None:
+    def on_driver(self, database: str) -> None:
         """Refuse a connection that a driver opens; earlier sandboxes of ours are nobody's data."""
-        if not self._sandbox.server.owns(name):
-            self._refuse(f"the database {name}")
+        if not self._sandbox.server.owns(database):
+            self._refuse(f"the database {database}")
+
+    def on_driver_statement(self, database: str | None, statement: str) -> None:
+        """Refuse what a driver sends to a database that it was connected to before this command, or about one."""
+        if database is None:
+            self._refuse("a connection that does not tell its database")
+        else:
+            self.on_driver(database)
+        self._check_statement(statement)
 
     def on_do_connect(self, dialect: Dialect, record: Any, cargs: Any, cparams: dict[str, Any]) -> Any:
         """Refuse to connect elsewhere, before the server there even notices; return a connection where one is kept."""
@@ -160,7 +176,11 @@ class Guard:
         if connection.info.get(_SEEN) is not self:
             self._check_database(_raw(connection))
             connection.info[_SEEN] = self
-        if not self._sandbox.server.throwaway and connection.dialect.name == "postgresql":
+        if connection.dialect.name == "postgresql":
+            self._check_statement(statement)
+
+    def _check_statement(self, statement: str) -> None:
+        if not self._sandbox.server.throwaway:
             for name in databases_changed(statement):
                 if name != self._sandbox.name:
                     self._refuse(f"the database {name}", by_statement=True)
@@ -185,7 +205,10 @@ def databases_changed(statement: str) -> list[str]:
     """Return the databases that SQL creates, alters, drops or grants on, as far as the text itself names them."""
     if "database" not in statement.lower():
         return []
-    found = _OF_A_DATABASE.findall(_COMMENT.sub(" ", statement))
+    text = _COMMENT.sub(" ", statement)
+    found = _OF_A_DATABASE.findall(text)
+    if _BLOCK.search(text):
+        found += _IN_A_BLOCK.findall(text)
     names = [name for group in found for name in re.findall(_NAME, group)]
     return [name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in names]
 
@@ -204,7 +227,7 @@ def guarded(sandbox: Sandbox) -> Iterator[Guard]:
     for target, name, listener in listeners:
         event.listen(target, name, listener)
     try:
-        with watched(guard.on_driver):
+        with watched(guard):
             yield guard
     finally:
         for target, name, listener in listeners:

@@ -4,6 +4,7 @@ What goes through SQLAlchemy's engines in the plain ways is in test_guard.py. He
 """
 
 import gc
+import importlib
 import sys
 import textwrap
 import warnings
@@ -422,6 +423,9 @@ STATEMENTS = [
     "ALTER ROLE postgres IN DATABASE developer SET search_path = shop",
     "DROP DATABASE IF EXISTS developer WITH (FORCE)",
     "CREATE DATABASE developer_two",
+    "DO $$ BEGIN ALTER DATABASE developer SET work_mem = '2MB'; END $$",
+    "DO $$ BEGIN EXECUTE 'GRANT ALL ON DATABASE \"developer\" TO PUBLIC'; END $$",
+    "DO $$ BEGIN EXECUTE 'ALTER ROLE postgres IN DATABASE developer RESET ALL'; END $$",
 ]
 
 
@@ -436,6 +440,124 @@ def test_statement_on_another_database(scene, statement) -> None:
     assert "current_database()" in refusal
 
 
+CURSORS = {
+    "the bind's own": """
+        with op.get_context().autocommit_block():
+            op.get_bind().connection.cursor().execute("{harm}")
+        """,
+    "psycopg": """
+        import psycopg
+        psycopg.connect(op.get_bind().engine.url.set(drivername="postgresql").render_as_string(False)).execute("{harm}")
+        """,
+    "psycopg, as an SQL object, with parameters, in a pipeline": """
+        import psycopg
+        from psycopg import sql
+        url = op.get_bind().engine.url.set(drivername="postgresql").render_as_string(False)
+        with psycopg.connect(url) as other, other.pipeline(), other.cursor() as cursor:
+            cursor.execute("SELECT %s", [1])
+            cursor.executemany(sql.SQL("ALTER {} {} SET work_mem = '3MB'").format(
+                sql.SQL("DATABASE"), sql.Identifier("developer")), [()])
+        """,
+    "psycopg2": """
+        import psycopg2
+        psycopg2.connect(url).cursor().execute("{harm}")
+        """,
+    "psycopg2, with factories, many, as an SQL object": """
+        import psycopg2.extras
+        from psycopg2 import sql
+        other = psycopg2.connect(url, connection_factory=psycopg2.extras.RealDictConnection)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1 AS one")
+            assert cursor.fetchone() == {"one": 1}
+        cursor = other.cursor(None, psycopg2.extras.NamedTupleCursor)
+        cursor.execute("SELECT 1 AS one")
+        assert cursor.fetchone().one == 1
+        harm = sql.SQL("ALTER DATABASE {} SET work_mem = '3MB'").format(sql.Identifier("developer"))
+        cursor.executemany(harm, [()])
+        """,
+    "asyncpg": """
+        import asyncio, asyncpg
+        async def harm():
+            other = await asyncpg.connect(url)
+            await other.execute("{harm}")
+        asyncio.run(harm())
+        """,
+    "asyncpg, prepared": """
+        import asyncio, asyncpg
+        async def harm():
+            async with asyncpg.create_pool(url, min_size=1) as pool:
+                await pool.fetch("{harm}")
+        asyncio.run(harm())
+        """,
+    "pg8000": """
+        import pg8000.native
+        other = pg8000.native.Connection("postgres", database=name, unix_sock="{host}/.s.PGSQL.5432")
+        other.run("{harm}")
+        """,
+    "pg8000, prepared": """
+        import pg8000.native
+        other = pg8000.native.Connection("postgres", database=name, unix_sock="{host}/.s.PGSQL.5432")
+        other.prepare("{harm}").run()
+        """,
+}
+
+
+@pytest.mark.parametrize("how", CURSORS)
+def test_statement_on_another_database_by_a_cursor(scene, how) -> None:
+    """The same past SQLAlchemy, on a connection that a driver has on the sandbox itself."""
+    scene.env()
+    own = f"""
+name = op.get_bind().exec_driver_sql("SELECT current_database()").scalar()
+url = f"postgresql://postgres@/{{name}}?host={scene.host}"
+"""
+    harm = "ALTER DATABASE developer SET work_mem = '2MB'"
+    scene.migration(own + textwrap.dedent(CURSORS[how]).replace("{harm}", harm))
+    refusal = str(scene.run())
+    assert "A migration was about to change the database developer, which" in refusal
+    assert "a1_.py:" in refusal
+
+
+HELD = {
+    "psycopg": ("psycopg.connect({dsn!r}, autocommit=True)", "held.execute('{harm}')"),
+    "psycopg, a cursor": ("psycopg.connect({dsn!r}, autocommit=True).cursor()", "held.execute('{harm}')"),
+    "psycopg, by COPY": (
+        "psycopg.connect({dsn!r}, autocommit=True).cursor()",
+        "with held.copy('COPY precious FROM STDIN') as copy:\n    copy.write_row((9, 'harm'))",
+    ),
+    "pg8000": (
+        "pg8000.native.Connection('postgres', database='developer', unix_sock='{host}/.s.PGSQL.5432')",
+        "held.run('{harm}')",
+    ),
+    "asyncpg": (
+        "loop.run_until_complete(asyncpg.connect(host='{host}', user='postgres', database='developer'))",
+        "import asyncio\nshop_held.loop.run_until_complete(held.execute('{harm}'))",
+    ),
+}
+
+
+@pytest.mark.parametrize("driver", HELD)
+def test_connection_of_a_driver_held_since_before_the_command(scene, driver) -> None:
+    """A module of the application that was imported before has one: refused, before the first statement on it."""
+    made, use = HELD[driver]
+    scene.project.write(
+        "shop_held.py",
+        "import asyncio, asyncpg, pg8000.native, psycopg\nloop = asyncio.new_event_loop()\nheld = "
+        + made.format(dsn=scene.developer.dsn, host=scene.host),
+    )
+    held = importlib.import_module("shop_held")
+    scene.env()
+    scene.migration(f"import shop_held\nheld = shop_held.held\n{use.replace('{harm}', HARM)}")
+    try:
+        refusal = str(scene.run())
+    finally:
+        closed = held.held.close()
+        if driver == "asyncpg":
+            held.loop.run_until_complete(closed)
+        held.loop.close()
+    assert "A migration was about to use" in refusal
+    assert "which is not the gauntlet's sandbox" in refusal
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -445,6 +567,8 @@ def test_statement_on_another_database(scene, statement) -> None:
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET a.b = 1', current_database()); END $$",
         "-- ALTER DATABASE shop\nSELECT 1",
         "CREATE TABLE database (id int)",
+        "DO $$ BEGIN RAISE NOTICE 'no database shop is there, in database shop'; END $$",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN ALTER DATABASE shop RESET ALL; END$$",
     ],
 )
 def test_statement_that_only_speaks_of_databases(statement) -> None:

@@ -21,6 +21,7 @@ from docker.errors import DockerException, ImageNotFound, NotFound
 from alembic_gauntlet.contrib.testcontainers import DEFAULT_IMAGE
 from tests.integration.pages import ROOT, commands, sections
 from tests.integration.processes import SECONDS, sees_ctrl_c, started, wait_for
+from tests.leftovers import LABEL, found
 
 pytestmark = pytest.mark.once
 
@@ -344,3 +345,17 @@ def test_session_killed_while_its_container_is_made(engine, example, make_image)
         process.wait(SECONDS)
     wait_for(lambda: containers_of(engine, image), "the container is made")
     wait_for(lambda: not containers_of(engine, image), "the container is removed")
+
+
+def test_container_that_is_left(engine) -> None:
+    """The check that runs after all tests sees it, running or not; not one of somebody else."""
+    left = engine.containers.create(DEFAULT_IMAGE, labels={LABEL: secrets.token_hex(8)})
+    other = engine.containers.create(DEFAULT_IMAGE)
+    try:
+        lines = found()
+    finally:
+        left.remove(v=True)
+        other.remove(v=True)
+    assert f"container: {left.short_id} {DEFAULT_IMAGE} {left.name}" in lines
+    assert not [line for line in (lines | found()) if other.short_id in line]
+    assert not [line for line in found() if left.short_id in line]
