@@ -96,6 +96,9 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.made pyproject.toml tests/beside.txt $(CONSTRAINTS)
 	$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade --no-deps --target $(VENV)/beside -r tests/beside.txt
+	@# The tests start hundreds of pytest processes. Where Python is told to write no bytecode, each compiles and rewrites
+	@# all that it imports, which takes as long as the rest of its start; they read what is there.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --collect-only $(TESTS) >/dev/null 2>&1 || true
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.docs: $(VENV)/.made pyproject.toml
