@@ -16,7 +16,9 @@ from typing import Any
 import psycopg
 from psycopg import pq
 from psycopg.adapt import AdaptersMap
+from sqlalchemy.engine import Dialect
 
+from alembic_gauntlet.answers import Answers
 from alembic_gauntlet.drivers import statement_text
 
 LIBPQ_KEYWORDS = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
@@ -24,12 +26,17 @@ LIBPQ_KEYWORDS = frozenset(option.keyword.decode() for option in pq.Conninfo.get
 _WHAT_STAYS = r"""
 SELECT EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND (array_to_string(proconfig, ' ') LIKE '%.%'
         OR prosrc ~* 'set_config|\mset\s+((session|local)\s+)?[^\s.;=]+\s*\.')),
-    (SELECT string_agg(s::text, ' ' ORDER BY s::text) FROM pg_db_role_setting s WHERE s.setdatabase IN (0, d.oid)),
+    (SELECT string_agg(each, ' ' ORDER BY each) FROM (
+        SELECT row(setdatabase = 0, setrole, setconfig)::text AS each FROM pg_db_role_setting
+        WHERE setdatabase IN (0, d.oid)) s),
     (SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM pg_event_trigger t WHERE t.evtevent = 'login'),
     (SELECT row(rolcanlogin, rolconnlimit, rolvaliduntil)::text FROM pg_roles WHERE rolname = session_user),
-    d.datacl::text, d.datallowconn, d.datconnlimit
+    d.datacl::text, d.datallowconn, d.datconnlimit,
+    current_schema()::text, current_setting('default_transaction_isolation'),
+    current_setting('standard_conforming_strings'), to_regtype('hstore')::text
 FROM pg_database d WHERE d.datname = current_database()"""
-"""What a new connection would notice and `DISCARD ALL` leaves alone; first, if a function may do as `_CUSTOM` says.
+"""What a new connection would notice and `DISCARD ALL` leaves alone; first, if a function may do as `_CUSTOM` says;
+last, what `Dialect.initialize` asks for (`answers`).
 
 A library that a session has loaded stays loaded, too: nothing tells of it cheaply, and it takes SHOW to see it.
 """
@@ -96,18 +103,21 @@ def is_alive(connection: psycopg.Connection[Any]) -> bool:
 
 
 class Backend:
-    """The backend of one sandbox. It serves one connection at a time."""
+    """The backend of one sandbox. It serves one connection at a time. `answers` are those of its server."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
         self._root: psycopg.Connection[Any] | None = None
         self._key: Any = None
         self._stays: Any = None
+        self._is_settled = True
         self._lease: _Lease | None = None
 
-    def connection(self, parameters: Mapping[str, Any]) -> psycopg.Connection[Any] | None:
+    def connection(self, dialect: Dialect, parameters: Mapping[str, Any]) -> psycopg.Connection[Any] | None:
         """Return a connection; None where the parameters ask for more than libpq's, or the backend is in use.
 
         Args:
+            dialect: for which the connection is.
             parameters: what `psycopg.connect` would be given.
 
         Raises:
@@ -117,10 +127,11 @@ class Backend:
         if self._lease is not None or not keywords.keys() <= LIBPQ_KEYWORDS:
             return None
         key = (keywords, {name: value for name, value in os.environ.items() if name.startswith("PG")})
-        if self._root is None or not is_alive(self._root) or key != self._key:
+        if key != self._key or not self._settle():
             self._connect(keywords)
             self._key = key
         assert self._root is not None
+        self._answers.give(dialect, self._stays)
         self._lease = _Lease(self._root.pgconn, context, self._take_back)
         return self._lease
 
@@ -134,32 +145,52 @@ class Backend:
         if self._root is not None:
             self._root.close()
         self._root = self._lease = None
+        self._is_settled = True
 
     def _connect(self, keywords: Mapping[str, Any]) -> None:
         self.close()
         self._root = psycopg.connect(autocommit=True, prepare_threshold=None, **keywords)
-        self._stays = self._root.execute(_WHAT_STAYS).fetchone()
+        self._stays = _row(self._root.pgconn.exec_(_WHAT_STAYS.encode()))
 
     def _take_back(self, lease: _Lease) -> None:
         if lease is not self._lease:
             return
         self._lease = None
         try:
-            as_new = not lease.is_marked and self._discard()
+            is_discarding = not lease.is_marked and self._discard()
         except psycopg.Error:
-            as_new = False
-        if not as_new:
+            is_discarding = False
+        if not is_discarding:
             self.close()
 
     def _discard(self) -> bool:
-        """Discard what the session holds; return whether it is as a new one now."""
+        """Have the server discard what the session holds, while we go on; return whether that can be done."""
         root = self._root
         if root is None or root.closed or root.pgconn.pipeline_status != pq.PipelineStatus.OFF:
             return False
         if root.pgconn.transaction_status != pq.TransactionStatus.IDLE:
             root.execute("ROLLBACK")
-        cursor = root.execute(_DISCARD)
-        while cursor.nextset():
-            pass
-        stays = cursor.fetchone()
-        return stays == self._stays and stays is not None and not stays[0]
+        root.pgconn.send_query(_DISCARD.encode())
+        root.pgconn.flush()
+        self._is_settled = False
+        return True
+
+    def _settle(self) -> bool:
+        """Wait until all is discarded; return whether the session is as a new one now."""
+        root = self._root
+        if root is None or root.closed:
+            return False
+        if self._is_settled:
+            return is_alive(root)
+        self._is_settled = True
+        stays = None
+        while (result := root.pgconn.get_result()) is not None:
+            stays = _row(result)
+        return stays is not None and stays == self._stays and stays[0] == b"f" and is_alive(root)
+
+
+def _row(result: pq.abc.PGresult) -> tuple[bytes | None, ...] | None:
+    """Return the one row of a result; None where there is none."""
+    if result.status != pq.ExecStatus.TUPLES_OK or result.ntuples != 1:
+        return None
+    return tuple(result.get_value(0, column) for column in range(result.nfields))

@@ -22,6 +22,7 @@ from psycopg import pq, sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from alembic_gauntlet.answers import Answers
 from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend, is_alive
 from alembic_gauntlet.blame import explain, sqlstate
 from alembic_gauntlet.catalog import Reader
@@ -104,6 +105,7 @@ class Server:
     def __init__(self, url: str | URL, *, throwaway: bool = False) -> None:
         self.url = parse_url(url)
         self.token = secrets.token_hex(8)
+        self.answers = Answers()
         self.throwaway = throwaway
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
@@ -340,7 +342,7 @@ class Sandbox:
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
-        self.backend = Backend()
+        self.backend = Backend(server.answers)
         self.reader: Reader | None = None
         self._connection: psycopg.Connection[Any] | None = None
 

@@ -145,7 +145,7 @@ class Guard:
                 if record is not None:
                     record.info[_NAMED] = self
                 if dialect.driver == "psycopg" and not dialect.is_async and not cargs:
-                    return self._sandbox.backend.connection(cparams)
+                    return self._sandbox.backend.connection(dialect, cparams)
         elif name is not None or not _has_dsn(cargs, cparams):
             self._refuse(_describe_parameters(dialect, cargs, cparams))
         return None

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic_gauntlet.canonical import Canonical
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.database import Server
+from alembic_gauntlet.drivers import watched
 from alembic_gauntlet.graph import Command
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.settings import Settings
@@ -110,6 +111,63 @@ with open("pids", "a") as file:
     first, second, third, fourth = (project.path / "pids").read_text().split()
     assert first == second == third
     assert fourth != third
+
+
+class Sent:
+    """Notes the statements of the drivers."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    def on_driver(self, database: str) -> None:
+        """Any may be connected to."""
+
+    def on_driver_statement(self, database: str | None, statement: str) -> None:
+        """Note it."""
+        self.statements.append(statement)
+
+
+@has_psycopg
+def test_server_is_asked_once_about_itself(project, server_of) -> None:
+    """What SQLAlchemy asks on the first connection of an engine, later engines know; one with other options asks."""
+    project.revision("a", None, "import sqlalchemy as sa\nsa.create_engine(op.get_bind().engine.url).connect().close()")
+    project.revision("b", "a", "import sqlalchemy as sa\nassert op.get_bind().dialect.server_version_info > (14,)")
+    project.revision("c", "b")
+    for option in ("", "label_length=6"):
+        if option:
+            project.edit("migrations/env.py", "poolclass=pool.NullPool", f"poolclass=pool.NullPool, {option}")
+        with watched(sent := Sent()):
+            assert run(project, server_of, "upgrade b", "upgrade c", "downgrade b") == [None] * 3
+        # The second connection of revision a has a backend of its own, and asks.
+        assert sum("pg_catalog.version()" in each for each in sent.statements) == 2, option
+
+
+CHANGED = {
+    "schema of the role": ("CREATE SCHEMA AUTHORIZATION CURRENT_USER", "default_schema_name != 'public'"),
+    "isolation of the database": (
+        "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', "
+        "current_database()); END$$",
+        "default_isolation_level == 'SERIALIZABLE'",
+    ),
+    "type hstore": ("CREATE DOMAIN hstore AS text", "_has_native_hstore"),
+}
+
+
+@has_psycopg
+@pytest.mark.parametrize("what", CHANGED)
+def test_server_is_asked_again_where_the_answers_change(project, server_of, what) -> None:
+    """A later command sees what a migration has changed, and the one after its downgrade that it is gone."""
+    statement, holds = CHANGED[what]
+    undo = {"type hstore": "DROP DOMAIN hstore"}.get(what, "pass")
+    check = f"assert {{}}(op.get_bind().dialect.{holds})"
+    project.revision("a", None)
+    project.revision("b", "a", f"op.execute({statement!r})", undo if undo == "pass" else f"op.execute({undo!r})")
+    project.revision("c", "b", check.format(""))
+    project.revision("d", "a", check.format("not "))
+    path = ["upgrade a", "upgrade d", "downgrade a", "upgrade b", "upgrade c"]
+    if undo != "pass":
+        path += ["downgrade b", "downgrade a", "upgrade d"]
+    assert run(project, server_of, *path) == [None] * len(path)
 
 
 @pytest.mark.parametrize("end", ["pg_terminate_backend(pg_backend_pid())", "pg_sleep(0)"])
