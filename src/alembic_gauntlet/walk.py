@@ -264,16 +264,18 @@ class Explorer:
         return (*self._settled(path[:-1]), *path[-1:])
 
     def _settled(self, path: Path) -> Path:
-        """Return the first path that has led to the same database. What comes after a row is like nothing else."""
-        first = next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path))
-        bare = path[:first]
-        if bare not in self._settled_by_now:
+        """Return the first path that has led to the same database; the rows behind the last command are kept."""
+        last = _last_command(path) + 1
+        ran = path[:last]
+        if ran not in self._settled_by_now:
             found: Path = ()
-            for action in bare:
-                found = (*found, action)
-                found = self._same.get(found, found)
-            self._settled_by_now[bare] = found
-        return self._settled_by_now[bare] + path[first:]
+            begin = 0
+            for end, action in enumerate(ran, 1):
+                if isinstance(action, Command):
+                    found += ran[begin:end]
+                    found, begin = self._same.get(found, found), end
+            self._settled_by_now[ran] = found
+        return self._settled_by_now[ran] + path[last:]
 
     def bodes_ill(self, before: State, command: Command) -> bool:
         """Return whether a command runs all that another one has run, without rows, and that has done harm.

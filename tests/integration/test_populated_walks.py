@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from alembic_gauntlet import profiles
+from alembic_gauntlet.graph import Command
 from alembic_gauntlet.path import Insert, parse_path
 from tests.integration.inprocess import open_gauntlet, paths
 
@@ -324,3 +325,29 @@ def test_parents_that_nothing_refers_to_are_left_out(project) -> None:
     project.revision("a3", "a2", statements(up), statements(down))
     (finding,) = walked(project).findings
     assert [str(each) for each in finding.path] == ["upgrade a2", "insert public.orders {}", "upgrade a3"]
+
+
+def test_database_that_is_as_it_was_is_recalled(project) -> None:
+    """A walk whose rows have gone with their tables goes on as one that never had any; one that keeps them does not."""
+    users(project, "email text")
+    project.revision("a2", "a1", "op.execute('CREATE TABLE kept (id integer)')", "pass")
+    row = Insert.of("public.users", {"email": "x"})
+    with open_gauntlet(project) as gauntlet:
+        explorer = gauntlet._explorer(gauntlet._canonical, populated=True)
+        up, down = Command("upgrade", "a1"), Command("downgrade", "base")
+        for count in (1, 2, 3):
+            explorer.observe((up, down, up)[:count])
+        assert explorer.insert((up,), row) is None
+        assert explorer.observe((up, row, down)).error is None
+        gauntlet.take_coverage()
+        again = explorer.observe((up, row, down, up))
+        assert (again.path, again.error) == ((up, row, down, up), None)
+        assert explorer.insert((up, row, down, up), row) is None
+        assert explorer.observe((up, row, down, up, row, down)).path == (up, row, down, up, row, down)
+        assert gauntlet.take_coverage().commands == 0
+        # With the rows in it, the same schema is another database.
+        kept = Command("upgrade", "a2")
+        explorer.observe((up, kept))
+        gauntlet.take_coverage()
+        explorer.observe((up, row, kept))
+        assert gauntlet.take_coverage().commands == 1
