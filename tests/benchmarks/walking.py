@@ -10,14 +10,17 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from hypothesis import settings
 
 from alembic_gauntlet.coverage import Coverage
@@ -49,12 +52,14 @@ class Mark:
         commands: how many commands of Alembic had been run, those that tell what a state should be included.
         judged: how many the walks had taken, those that were only recalled included.
         revisions: how many revisions those had run that were not recalled.
+        alembic: the seconds in Alembic: env.py, the migrations, and PostgreSQL meanwhile.
     """
 
     seconds: float
     commands: int
     judged: int
     revisions: int = 0
+    alembic: float = 0.0
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Watch:
         failing: when each path was first seen to fail.
         transitions: what the commands have led from and to.
         revisions: how many revisions each path has run with its last command.
+        alembic: the seconds in Alembic.
     """
 
     started: float = 0.0
@@ -73,11 +79,13 @@ class Watch:
     failing: dict[Any, Mark] = field(default_factory=dict)
     transitions: set[tuple[State, State]] = field(default_factory=set)
     revisions: dict[Any, int] = field(default_factory=dict)
+    alembic: float = 0.0
 
     @property
     def now(self) -> Mark:
         """How far they have come."""
-        return Mark(time.perf_counter() - self.started, self.commands, self.judged, sum(self.revisions.values()))
+        revisions = sum(self.revisions.values())
+        return Mark(time.perf_counter() - self.started, self.commands, self.judged, revisions, self.alembic)
 
     def invariants(self) -> list[Invariant]:
         """Return all invariants, watched."""
@@ -107,10 +115,25 @@ class Watch:
         """Walk; return what is found."""
         gauntlet.on_command(self.count)
         take = gauntlet.populated_walks if populated else gauntlet.walks
-        with seeded(seed), warnings.catch_warnings():
+        with seeded(seed), self._alembic_timed(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Did not recognize type")
             self.started = time.perf_counter()
             return take(_PROFILE, MAX_COMMANDS, f"benchmark {seed}", self.invariants()).findings
+
+    @contextmanager
+    def _alembic_timed(self) -> Iterator[None]:
+        run_env = ScriptDirectory.run_env
+
+        def timed(script: ScriptDirectory) -> None:
+            started = time.perf_counter()
+            try:
+                run_env(script)
+            finally:
+                self.alembic += time.perf_counter() - started
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ScriptDirectory, "run_env", timed)
+            yield
 
 
 def speed(server: Server, round: int) -> dict[str, Sample]:
@@ -157,6 +180,7 @@ def _rates(first: Mark, last: Mark, transitions: int | None = None) -> dict[str,
         "judged": judged,
         "judged per second": judged / seconds,
         "revisions per second": (last.revisions - first.revisions) / seconds,
+        "alembic per command": 1000 * (last.alembic - first.alembic) / commands,
     }
     if transitions is not None:
         values |= {"transitions": transitions, "transitions per second": transitions / seconds}
