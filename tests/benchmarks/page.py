@@ -53,8 +53,8 @@ A history of 50 revisions with 30 tables, all invariants, the default profile, a
 of Alembic, with those that tell what a state should be like; "judged" are the commands of the walks, those that are
 recalled without being run included; "transitions" are the distinct pairs of states among them. Shrinking begins with
 the first failure, and ends when the walks do: the fault is a forgotten enum type. "Alembic" is what a command takes in
-Alembic itself: env.py, the migrations (a command runs several revisions, or many), and PostgreSQL meanwhile. No tool can
-take more commands a second than that allows."""
+Alembic itself: env.py, the migrations (a command runs several revisions, or many), and PostgreSQL meanwhile. No tool
+can take more commands a second than that allows."""
 
 _KINDS = """\
 Seconds from the beginning of the walks: to the first failure of any invariant; to the first time that the path which is
