@@ -422,6 +422,6 @@ def _is_walkable(walker: Walker, path: Path) -> bool:
 
 def passes(walker: Walker, path: Path, before: State) -> bool:
     """Whether the last command of a path, from the state `before`, does no harm: the next is judged by itself."""
-    explorer, command = walker.explorer, path[-1]
-    assert isinstance(command, Command), "what a row does is not observed"
-    return not explorer.bodes_ill(before, command) and explorer.observe(path).is_clean and not walker.findings(path)
+    explorer = walker.explorer
+    assert isinstance(path[-1], Command), "what a row does is not observed"
+    return not explorer.bodes_ill(path, before) and explorer.observe(path).is_clean and not walker.findings(path)

@@ -130,7 +130,7 @@ def _sown(
     for _ in range(_ROUNDS):
         sown = _populated(_sparing(sower, spared), path, command, coming)
         seen = walker.explorer.observe((*sown, command))
-        new = [simplest(walker, each) for each in walker.findings((*sown, command))]
+        new = [_simplest(walker, each) for each in walker.findings((*sown, command))]
         walker = walker.knowing(new)
         found += new
         if seen.error is None:
@@ -140,6 +140,14 @@ def _sown(
             break
         spared |= guilty
     return found, None
+
+
+def _simplest(walker: Walker, finding: Finding) -> Finding:
+    """Return the simplest form of a finding; itself where a simpler path does not end the same way each time."""
+    try:
+        return simplest(walker, finding)
+    except Irreproducible:
+        return finding
 
 
 def _sparing(sower: Sower, spared: Iterable[str]) -> Sower:
@@ -231,4 +239,4 @@ class PopulatedMachine(WalkMachine):
 
 def simplified(walker: Walker, findings: Iterable[Finding]) -> list[Finding]:
     """Return findings with minimal paths, the shortest first."""
-    return sorted((simplest(walker, each) for each in findings), key=lambda each: len(each.path))
+    return sorted((_simplest(walker, each) for each in findings), key=lambda each: len(each.path))

@@ -30,7 +30,7 @@ def _straightened(walker: Walker, finding: Finding, otherwise: Finding | None = 
     path = finding.path
     first = _first_row(path)
     straight = _straight_to(walker, walker.explorer.state(path[:first]))
-    if len(straight) >= first:
+    if straight is None or len(straight) >= first:
         return otherwise or finding
     walker.explorer.save(straight)
     return shown(walker, (*straight, *path[first:]), finding) or otherwise or finding
@@ -40,11 +40,16 @@ def _first_row(path: Path) -> int:
     return next((place for place, each in enumerate(path) if isinstance(each, Insert)), len(path) - 1)
 
 
-def _straight_to(walker: Walker, aim: State) -> Path:
-    """Return upgrades that lead to a state and do no harm: each goes as far as it may, as a few tries tell."""
+def _straight_to(walker: Walker, aim: State) -> Path | None:
+    """Return upgrades that lead to a state and do no harm: each goes as far as it may, as a few tries tell.
+
+    None where the tries lead to where nothing passes.
+    """
     path, state = tuple[Command, ...](), walker.explorer.floor
     while way := [each for each in walker.explorer.way(aim) if each.target not in state]:
         path = (*path, _furthest(walker, path, state, way))
+        if not passes(walker, path, state):
+            return None
         state = walker.explorer.graph.after(state, path[-1])
     return path
 

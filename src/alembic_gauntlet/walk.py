@@ -173,7 +173,8 @@ class Explorer:
             Unreachable: an upgrade on the way fails.
         """
         way = self.way(state)
-        for count in range(1, len(way) + 1) if self._first(way) not in self._seen else ():
+        counts = range(1, len(way) + 1)
+        for count in counts if self._first(way) not in self._seen else counts[-1:]:
             seen = self.observe(way[:count])
             if seen.error is not None:
                 raise Unreachable(Outcome(seen.command, seen.revisions, seen.error))
@@ -277,11 +278,15 @@ class Explorer:
             self._settled_by_now[ran] = found
         return self._settled_by_now[ran] + path[last:]
 
-    def bodes_ill(self, before: State, command: Command) -> bool:
-        """Return whether a command runs all that another one has run, without rows, and that has done harm.
+    def bodes_ill(self, path: Path, before: State) -> bool:
+        """Return whether the last command of a path runs all that another one has run, without rows, to harm.
 
         What does harm on a long history often waits for a lock first, which takes longer than all of its revisions.
+        What has been run is no guess: it bodes nothing.
         """
+        command = path[-1]
+        if self._first(path) in self._seen or not isinstance(command, Command):
+            return False
         ran = before ^ self.graph.after(before, command)
         return any(verb == command.verb and harmful <= ran for verb, harmful in self._harmful)
 

@@ -351,3 +351,18 @@ def test_database_that_is_as_it_was_is_recalled(project) -> None:
         gauntlet.take_coverage()
         explorer.observe((up, row, kept))
         assert gauntlet.take_coverage().commands == 1
+
+
+def test_revision_that_passes_together_with_others_alone(project) -> None:
+    """Where one command per revision fails and one for all passes, what comes behind is found, and made minimal."""
+    users(project, "email text")
+    project.edit(
+        "migrations/versions/a1_.py",
+        "def upgrade():\n",
+        'def upgrade():\n    op.execute("CREATE TEMP TABLE mark (a integer) ON COMMIT DROP")\n',
+    )
+    project.revision("a2", "a1", "op.execute('INSERT INTO mark VALUES (1)')")
+    project.table("a3", "a2", "orders")
+    project.revision("a4", "a3", "op.alter_column('users', 'email', nullable=False)")
+    found = walked(project).findings
+    assert paths(found) == ["upgrade a3; insert public.users {}; upgrade a4"]
