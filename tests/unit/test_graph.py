@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alembic_gauntlet.errors import GauntletError
@@ -20,6 +20,9 @@ TWO_BASES = Graph.from_scripts(history("a1#left a2:a1 b1>a2#right b2:b1"))
 COUNT = 1000
 LONG = Graph(tuple(Revision(f"r{i:04d}", (f"r{i - 1:04d}",) if i else ()) for i in range(COUNT)))
 
+# On a busy machine an example takes longer than Hypothesis expects.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 @st.composite
 def graphs_and_states(draw: st.DrawFn) -> tuple[Graph, State]:
@@ -27,6 +30,7 @@ def graphs_and_states(draw: st.DrawFn) -> tuple[Graph, State]:
     return graph, graph.state(*draw(st.sets(st.sampled_from(graph.order))))
 
 
+@untimed
 @given(graphs())
 def test_the_canonical_order_puts_parents_first(graph: Graph):
     """Every revision comes once, after all that it needs."""
@@ -35,6 +39,7 @@ def test_the_canonical_order_puts_parents_first(graph: Graph):
         assert all(graph.order.index(parent) < graph.order.index(id) for parent in graph.parents(id))
 
 
+@untimed
 @given(graphs(), st.randoms())
 def test_the_canonical_order_does_not_depend_on_the_order_of_files(graph: Graph, random):
     shuffled = list(graph.revisions)
@@ -42,6 +47,7 @@ def test_the_canonical_order_does_not_depend_on_the_order_of_files(graph: Graph,
     assert Graph(tuple(shuffled)).order == graph.order
 
 
+@untimed
 @given(graphs())
 def test_the_canonical_order_keeps_a_linear_run_together(graph: Graph):
     """A revision that is its only parent's only dependent follows it at once."""
@@ -50,6 +56,7 @@ def test_the_canonical_order_keeps_a_linear_run_together(graph: Graph):
             assert graph.order[graph.order.index(id) + 1] == graph.dependents(id)[0]
 
 
+@untimed
 @given(graphs_and_states())
 def test_a_state_is_the_closure_of_its_version_heads(drawn: tuple[Graph, State]):
     graph, state = drawn
@@ -58,6 +65,7 @@ def test_a_state_is_the_closure_of_its_version_heads(drawn: tuple[Graph, State])
     assert all(graph.state(*heads - {head}) < state for head in heads)
 
 
+@untimed
 @given(graphs_and_states(), st.data())
 def test_after_and_plan_agree_and_states_stay_closed(drawn: tuple[Graph, State], data: st.DataObject):
     """Running the plan revision by revision leads to the state predicted, through closed states only."""
@@ -77,6 +85,7 @@ def test_after_and_plan_agree_and_states_stay_closed(drawn: tuple[Graph, State],
     assert state == after
 
 
+@untimed
 @given(graphs_and_states())
 def test_one_step_commands_change_one_revision(drawn: tuple[Graph, State]):
     """The downgrade exists for what is current and for nothing else."""
@@ -207,6 +216,7 @@ def test_a_long_history_needs_no_recursion():
 TARGETS = st.text(min_size=1).filter(str.strip)
 
 
+@untimed
 @given(st.lists(st.builds(Command, st.sampled_from(["upgrade", "downgrade"]), TARGETS), min_size=1))
 def test_commands_survive_being_written_and_read(path: list[Command]):
     """Whatever a branch label is called, the replay text means the same commands."""
@@ -214,6 +224,7 @@ def test_commands_survive_being_written_and_read(path: list[Command]):
     assert parse_path("\n".join(command.shell() for command in path)) == tuple(path)
 
 
+@untimed
 @given(graphs_and_states(), st.data())
 def test_shell_lines_split_into_the_words_of_the_command(drawn: tuple[Graph, State], data: st.DataObject):
     command = data.draw(commands(*drawn))
@@ -239,6 +250,7 @@ def test_a_verb_that_alembic_does_not_have_is_refused():
         replace(Command("upgrade", "a"), verb="stamp")  # type: ignore[arg-type]
 
 
+@untimed
 @given(graphs_and_states(), st.data())
 def test_legal_commands_are_legal(drawn: tuple[Graph, State], data: st.DataObject):
     graph, state = drawn
