@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError
 from alembic_gauntlet.answers import Answers
 from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend, is_alive
 from alembic_gauntlet.blame import explain, sqlstate
+from alembic_gauntlet.bystanders import Bystanders
 from alembic_gauntlet.catalog import Reader
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.process import environment
@@ -106,6 +107,7 @@ class Server:
         self.url = parse_url(url)
         self.token = secrets.token_hex(8)
         self.answers = Answers()
+        self.bystanders = Bystanders()
         self.throwaway = throwaway
         self._numbers = itertools.count(1)
         self._sandboxes: dict[str, Sandbox] = {}
@@ -277,6 +279,7 @@ class Server:
             self._drop_all()  # a second one is obeyed
             raise
         finally:
+            self.bystanders.close()
             self._connection.close()
 
     def _drop_all(self) -> None:

@@ -2,7 +2,8 @@
 
 Each driver has a few functions of its own that every connection and every statement passes, whatever they are called
 by (its pools, other libraries, SQLAlchemy). Those are replaced, since `psycopg.connect` and the like may have been
-imported by name. A connection of psycopg2 is written in C: only one that is opened in the block is seen to send.
+imported by name. A connection of psycopg2 is written in C: only one that is opened in the block is seen to send
+(`bystanders` has the others).
 """
 
 from __future__ import annotations

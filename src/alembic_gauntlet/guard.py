@@ -5,12 +5,13 @@ this library could do. So these gates are closed while env.py runs:
 
 - every connection that any SQLAlchemy engine opens or takes from its pool must be one to the sandbox;
 - so must every one that a driver opens without SQLAlchemy (`drivers`);
-- every statement on a connection that was opened earlier is refused, unless that is on a sandbox;
+- every statement on a connection that was opened earlier is refused, unless that is on a sandbox (psycopg2's own are
+  cut off: `bystanders`);
 - so is a statement that names another database of a server that is not our own (`ALTER DATABASE shop ...`);
 - the connection that env.py passes to `context.configure`, before Alembic writes anything, must be on the sandbox.
 
 Not seen is what the server or another program does for a migration (`dblink`, a foreign table, `psql`), what is done to
-roles, and what psycopg2 itself, which is written in C, sends on a connection that it opened before the command.
+roles, and what is done below a driver's cursors.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sqlalchemy.exc import DisconnectionError, MissingGreenlet
 from sqlalchemy.pool import Pool
 
 from alembic_gauntlet.blame import Location
+from alembic_gauntlet.bystanders import Cuts
 from alembic_gauntlet.database import Sandbox, describe
 from alembic_gauntlet.drivers import database_of, watched
 from alembic_gauntlet.errors import GauntletError
@@ -94,11 +96,27 @@ class GuardError(GauntletError):
 
 
 class Guard:
-    """Watches one command on one sandbox; `refusal` is set when something else was reached for."""
+    """Watches one command on one sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.refusal: GuardError | None = None
+        self._refusal: GuardError | None = None
+        self._cuts = Cuts(())
+
+    @property
+    def refusal(self) -> GuardError | None:
+        """What was reached for besides the sandbox; where a connection was cut off, it was not raised."""
+        if self._refusal is None:
+            used = self._cuts.used()
+            self._refusal = None if used is None else GuardError(f"the database {used}")
+        return self._refusal
+
+    @contextmanager
+    def cutting_off(self) -> Iterator[None]:
+        """Cut off the connections of psycopg2 that are to another database, for the time of the block."""
+        server = self._sandbox.server
+        with server.bystanders.cut_off(server.owns) as self._cuts:
+            yield
 
     def check(self, connection: Connection) -> None:
         """Check the connection that env.py passes to `context.configure`.
@@ -110,8 +128,8 @@ class Guard:
             self._refuse(describe(connection.engine.url))
 
     def _refuse(self, database: str, *, by_statement: bool = False) -> None:
-        self.refusal = GuardError(database, by_statement=by_statement)
-        raise self.refusal
+        self._refusal = GuardError(database, by_statement=by_statement)
+        raise self._refusal
 
     def on_driver(self, database: str) -> None:
         """Refuse a connection that a driver opens; earlier sandboxes of ours are nobody's data."""
@@ -227,7 +245,7 @@ def guarded(sandbox: Sandbox) -> Iterator[Guard]:
     for target, name, listener in listeners:
         event.listen(target, name, listener)
     try:
-        with watched(guard):
+        with watched(guard), guard.cutting_off():
             yield guard
     finally:
         for target, name, listener in listeners:

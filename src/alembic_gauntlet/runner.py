@@ -282,6 +282,8 @@ class Runner:
         """Raise what the guard refused, whatever env.py has made of it."""
         if guard.refusal is None:
             return
+        if guard.refusal.__traceback__ is None and error is not None:
+            guard.refusal.__traceback__ = error.__traceback__  # of a connection that was cut off
         folders = [Path(self.script.dir), *version_folders(self.script)]
         guard.refusal.location = explain(guard.refusal, folders).location
         if guard.refusal.location is not None:

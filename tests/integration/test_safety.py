@@ -3,8 +3,11 @@
 What goes through SQLAlchemy's engines in the plain ways is in test_guard.py. Here commands run in this process.
 """
 
+import dataclasses
 import gc
 import importlib
+import socket
+import subprocess
 import sys
 import textwrap
 import warnings
@@ -22,15 +25,19 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from alembic_gauntlet.bystanders import Bystanders
 from alembic_gauntlet.canonical import Canonical
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.database import Server
+from alembic_gauntlet.embedded import BINARIES_ENV, hand_over
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.graph import Command
 from alembic_gauntlet.guard import databases_changed
 from alembic_gauntlet.runner import Runner
 from alembic_gauntlet.settings import Settings
 from tests.integration.developer import DRIVER, MIGRATE, Developer, env_py
+from tests.integration.postmaster import Postmaster, made
+from tests.integration.test_versions import SYSTEM
 
 pytestmark = [
     # What is refused here leaves its connections and engines to the garbage collector.
@@ -556,6 +563,164 @@ def test_connection_of_a_driver_held_since_before_the_command(scene, driver) -> 
         held.loop.close()
     assert "A migration was about to use" in refusal
     assert "which is not the gauntlet's sandbox" in refusal
+
+
+PSYCOPG2 = {
+    "a new cursor": ("connection", "held.cursor().execute('{harm}')"),
+    "an old cursor": ("connection.cursor()", "held.execute('{harm}')"),
+    "a cursor of another class": (
+        "connection",
+        "import psycopg2.extras\nheld.cursor(cursor_factory=psycopg2.extras.DictCursor).execute('{harm}')",
+    ),
+    "by COPY": ("connection.cursor()", "import io\nheld.copy_from(io.StringIO('9\\tharm'), 'precious')"),
+    "in its transaction": (
+        "connection",
+        "cursor = held.cursor()\ncursor.execute('{harm}')\nheld.commit()",
+    ),
+    "in a thread, caught": (
+        "connection.cursor()",
+        """
+import contextlib, threading
+def harm():
+    with contextlib.suppress(Exception):
+        held.execute('{harm}')
+thread = threading.Thread(target=harm)
+thread.start()
+thread.join()""",
+    ),
+}
+
+
+def psycopg2_held(scene, made: str, autocommit: bool = True) -> Any:
+    """Write a module that holds a connection of psycopg2 to the developer's database, and import it."""
+    scene.project.write(
+        "shop_held.py",
+        f"""
+import psycopg2
+connection = psycopg2.connect({scene.developer.dsn!r})
+connection.autocommit = {autocommit}
+held = {made}
+""",
+    )
+    return importlib.import_module("shop_held")
+
+
+@pytest.mark.parametrize("way", PSYCOPG2)
+def test_connection_of_psycopg2_held_since_before_the_command(scene, way) -> None:
+    """Nothing is sent on it, though psycopg2 is written in C, and the line that would have is shown."""
+    made, use = PSYCOPG2[way]
+    shop = psycopg2_held(scene, made, autocommit=way != "in its transaction")
+    scene.env()
+    scene.migration(f"import shop_held\nheld = shop_held.held\n{use.replace('{harm}', HARM)}")
+    try:
+        refusal = str(scene.run())
+    finally:
+        shop.connection.close()
+    assert "about to use the database developer, which is not the gauntlet's sandbox" in refusal
+    assert "Refused: nothing was written there" in refusal
+    if "caught" not in way:
+        assert "A migration was" in refusal
+        assert "a1_.py:" in refusal
+
+
+def test_connection_of_psycopg2_that_nobody_uses_is_as_it_was(scene) -> None:
+    """Cut off for the time of a command, it goes on afterwards, with its transaction; and there may be many of them."""
+    import psycopg2
+
+    shop = psycopg2_held(scene, "[psycopg2.connect(connection.dsn) for _ in range(20)]", autocommit=False)
+    cursor = shop.connection.cursor()
+    cursor.execute("CREATE TEMPORARY TABLE note AS SELECT 7 AS kept")
+    scene.env()
+    scene.migration("op.execute('CREATE TABLE t (id int)')")
+    try:
+        for _ in range(2):
+            assert scene.run() is None
+        cursor.execute("SELECT kept FROM note")
+        assert cursor.fetchone() == (7,)
+        for other in shop.held:
+            with other.cursor() as asking:
+                asking.execute("SELECT current_database()")
+                assert asking.fetchone() == ("developer",)
+    finally:
+        for connection in (shop.connection, *shop.held):
+            connection.close()
+    with pytest.raises(psycopg2.InterfaceError):
+        cursor.execute("SELECT 1")
+
+
+def test_connection_of_psycopg2_that_was_open_before_the_server_is_known(scene) -> None:
+    """It is found among the objects of the process; one that its class has made, too."""
+    import psycopg2.extensions
+
+    held = psycopg2.extensions.connection(scene.developer.dsn)
+    held.autocommit = True
+    scene.project.write("shop_held.py", "held = None")
+    importlib.import_module("shop_held").held = held
+    scene.env()
+    scene.migration(f"import shop_held\nshop_held.held.cursor().execute('{HARM}')")
+    with Server(scene.server.url) as later, closing(held):
+        refusal = str(dataclasses.replace(scene, server=later).run())
+    assert "A migration was about to use the database developer" in refusal
+
+
+@pytest.mark.parametrize("use", ["rollback()", "close()"])
+def test_connection_of_psycopg2_that_is_done_with(scene, use) -> None:
+    """A migration or env.py may close what the application has open: that writes nothing."""
+    shop = psycopg2_held(scene, "connection", autocommit=False)
+    shop.connection.cursor().execute("SELECT 1")
+    scene.env()
+    scene.migration(
+        f"import contextlib, shop_held, psycopg2\nwith contextlib.suppress(psycopg2.Error):\n    shop_held.held.{use}"
+    )
+    with closing(shop.connection):
+        assert scene.run() is None
+
+
+@pytest.fixture(scope="module")
+def encrypted() -> Iterator[str]:
+    """The DSN of a server that is reached by TLS, of which the embedded one knows nothing."""
+    if not SYSTEM:
+        pytest.skip("no PostgreSQL of the system")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(BINARIES_ENV, str(SYSTEM[-1]))
+        with made() as postmaster:
+            yield with_tls(postmaster)
+
+
+def with_tls(postmaster: Postmaster) -> str:
+    """Start it so that it takes TLS, on a port; return its DSN."""
+    data = postmaster.directory / "data"
+    certificate = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.pem"
+    subprocess.run(certificate.split(), cwd=data, check=True, capture_output=True)
+    for name in ("cert.pem", "key.pem"):
+        hand_over(data / name)
+        (data / name).chmod(0o600)
+    with socket.create_server(("localhost", 0)) as free:
+        port = str(free.getsockname()[1])
+    files = {"ssl_cert_file": "cert.pem", "ssl_key_file": "key.pem"}
+    postmaster.start(listen_addresses="localhost", port=port, ssl="on", **files)
+    return f"host=localhost port={port} user=postgres dbname=postgres sslmode=require"
+
+
+@pytest.mark.parametrize(("use", "used"), [("execute", "postgres"), ("close", None), ("nothing", None)])
+def test_encrypted_connection_of_psycopg2(encrypted, use, used) -> None:
+    """The same with TLS, of which nobody but the driver can tell what it has sent: closing is all that is let pass."""
+    import psycopg2
+
+    with closing(Bystanders()) as bystanders, closing(psycopg2.connect(encrypted)) as held:
+        held.autocommit = True
+        with bystanders.cut_off(lambda name: False) as cuts:
+            if use == "execute":
+                with pytest.raises(psycopg2.OperationalError):
+                    held.cursor().execute("CREATE TABLE harm ()")
+            elif use == "close":
+                held.close()
+            assert cuts.used() == used
+        with closing(psycopg2.connect(encrypted)) as other, other.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('harm')")
+            assert cursor.fetchone() == (None,)
+        if use == "nothing":
+            held.cursor().execute("SELECT 1")
 
 
 @pytest.mark.parametrize(
