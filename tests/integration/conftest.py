@@ -132,5 +132,5 @@ def project(make_project) -> Project:
 def example(pytester: pytest.Pytester, server: EmbeddedServer) -> Project:
     """A copy of the example project of the documentation: a branch, a merge, models, all correct."""
     source = Path(__file__).parents[2] / "docs/example"
-    shutil.copytree(source, pytester.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, pytester.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     return Project(pytester.path, pytester, server)

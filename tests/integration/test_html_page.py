@@ -17,8 +17,9 @@ import pytest
 
 from alembic_gauntlet.embedded import EmbeddedServer
 from tests.benchmarks.histories import write
+from tests.library import needs_library
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, needs_library]
 
 FLAGS = (
     "--no-sandbox",
@@ -115,7 +116,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> 
     """The report of the example project with two faults: a20 forgets its enum type, c20's downgrade refuses."""
     folder = tmp_path_factory.mktemp("report") / "example"
     source = Path(__file__).parents[2] / "docs/example"
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for name, old, new in (
         ("a20_orders.py", '    op.execute("DROP TYPE order_status")\n', ""),
         ("c20_user_phone.py", "def downgrade():\n", "def downgrade():\n    raise ValueError\n"),

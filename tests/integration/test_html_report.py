@@ -10,8 +10,9 @@ import time
 import pytest
 
 from tests.integration.test_interrupted import sees_ctrl_c
+from tests.library import needs_library
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, needs_library]
 
 EXAMPLE = ("-k", "stairway or all_the_way or head")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.library import needs_library
+
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,7 @@ def built(folder: Path, target: str, suffix: str) -> Path:
     return file
 
 
+@needs_library
 def test_sdist_makes_a_wheel_without_npm(checkout: Path, tmp_path: Path) -> None:
     """It holds the library, and the wheel made from it alone has all that the page needs, and nothing of the build."""
     with tarfile.open(built(checkout, "sdist", ".tar.gz")) as archive:
@@ -66,7 +69,7 @@ def test_sdist_makes_a_wheel_without_npm(checkout: Path, tmp_path: Path) -> None
 
 def test_checkout_without_npm_is_installed_all_the_same(checkout: Path, tmp_path: Path) -> None:
     """The wheel lacks the library and says so; with it, a page is refused before any test runs, and JSON is written."""
-    (checkout / "src" / LIBRARY).unlink()
+    (checkout / "src" / LIBRARY).unlink(missing_ok=True)
     assert "npm is not installed" in build(checkout, "sdist").stderr, "a release without the library is none"
     with zipfile.ZipFile(built(checkout, "wheel", ".whl")) as wheel:
         assert LIBRARY not in wheel.namelist()

@@ -19,6 +19,7 @@ from tests.integration.pages import (
     pages,
     sections,
 )
+from tests.library import needs_library
 
 pytestmark = pytest.mark.once
 
@@ -45,6 +46,11 @@ def name(section: Section) -> str:
     return f"{section.page.removeprefix('docs/')}:{section.line}"
 
 
+def needed(section: Section) -> list[pytest.MarkDecorator]:
+    """Return the marks of a section whose commands write the HTML report."""
+    return [needs_library] if any(".html" in block.text for block in section.blocks) else []
+
+
 @pytest.fixture
 def as_on_the_pages(server) -> bool:
     """Whether outputs have to be as on the pages: those are of current versions."""
@@ -68,7 +74,7 @@ def test_what_is_run_elsewhere_is_run_there(place) -> None:
     assert place in (ROOT / ELSEWHERE[place]).read_text()
 
 
-@pytest.mark.parametrize("section", RUN, ids=name)
+@pytest.mark.parametrize("section", [pytest.param(each, marks=needed(each), id=name(each)) for each in RUN])
 def test_page_shows_what_happens(section, server, tmp_path, as_on_the_pages) -> None:
     """Block by block: files are written, commands run and print what is shown; at the end pytest passes."""
     scene = Scene(tmp_path, server.url)

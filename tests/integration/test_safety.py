@@ -12,7 +12,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -681,10 +681,11 @@ def encrypted() -> Iterator[str]:
     """The DSN of a server that is reached by TLS, of which the embedded one knows nothing."""
     if not SYSTEM:
         pytest.skip("no PostgreSQL of the system")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(BINARIES_ENV, str(SYSTEM[-1]))
-        with made() as postmaster:
-            yield with_tls(postmaster)
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(BINARIES_ENV, str(SYSTEM[-1]))
+            postmaster = stack.enter_context(made())
+        yield with_tls(postmaster)
 
 
 def with_tls(postmaster: Postmaster) -> str:

@@ -12,6 +12,7 @@ from alembic_gauntlet.embedded import EmbeddedServer
 from alembic_gauntlet.secrets import Secrets
 from tests.integration.developer import env_py, two_tables
 from tests.integration.test_servers import PASSWORD, Guarded
+from tests.library import needs_library
 
 pytestmark = pytest.mark.once
 
@@ -41,6 +42,7 @@ if os.environ.get("WISH") == "fail":
 """
 
 
+@needs_library
 def test_options_that_show_everything(project, locked) -> None:
     """Local variables, full tracebacks, logging, and users' code that has the sandbox's URL in its messages."""
     two_tables(project)
@@ -94,6 +96,7 @@ def test_options_that_show_everything(project, locked) -> None:
     assert_silent(page)
 
 
+@needs_library
 def test_worker_that_crashes(project, locked) -> None:
     """What pytest-xdist and faulthandler tell of it holds no URL."""
     two_tables(project)

@@ -126,7 +126,7 @@ def install(wheel: Path, directory: Path) -> Path:
 
 def project(directory: Path) -> Path:
     """Copy the example project, without its tests."""
-    leave = shutil.ignore_patterns("__pycache__", "tests", "pytest.ini")
+    leave = shutil.ignore_patterns("__pycache__", ".*", "tests", "pytest.ini")
     return shutil.copytree(ROOT / "docs/example", directory, ignore=leave)
 
 

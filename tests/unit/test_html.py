@@ -14,6 +14,9 @@ from alembic_gauntlet.graph import Command
 from alembic_gauntlet.history import Described, History
 from alembic_gauntlet.html import Page, embedded, more_of
 from alembic_gauntlet.path import Insert
+from tests.library import needs_library
+
+pytestmark = needs_library
 
 HOSTILE = "</script><script>alert(1)</script><!-- <script> ]]> & \" ' \\ ${x} $data \u2028 \ud800"
 NODEID = "test_m.py::TestMigrations::test_random_walks"
