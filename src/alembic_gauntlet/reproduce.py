@@ -34,10 +34,16 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A path that shows a fault; empty where none did. `trip` is the revision whose round trip it takes, if any."""
+    """A path that shows a fault; empty where none did.
+
+    Attributes:
+        trip: the revision whose round trip it takes, if any.
+        symptom: what the path shows, where that is not what was asked for: a fault that looks different each time.
+    """
 
     path: Path = ()
     trip: str | None = None
+    symptom: Symptom | None = None
 
 
 class Reproducer:
@@ -64,10 +70,15 @@ class Reproducer:
             return Reproduction(observed)
         self._to_shorten -= 1
         straight = (*_with_round_trips(trail, 0), *tail)
-        for candidate in dict.fromkeys([tail, (*parents, *tail), (*singles, *tail), straight]):
-            if candidate == observed or self.shows(candidate, symptom):
+        shorter = dict.fromkeys([tail, (*parents, *tail), (*singles, *tail)])
+        for candidate in (*(each for each in shorter if each != straight), straight):
+            if candidate == observed:
                 return Reproduction(candidate)
-        return self._after_a_round_trip(trail, tail, symptom)
+            shown = self._shown(candidate, symptom.expected)
+            if shown is not None and _is_same(shown, symptom):
+                return Reproduction(candidate)
+        # The last one was the way without round trips: where it shows anything, none of them is to blame.
+        return Reproduction(straight, None, shown) if shown else self._after_a_round_trip(trail, tail, symptom)
 
     def _after_a_round_trip(self, trail: Path, tail: Path, symptom: Symptom) -> Reproduction:
         """Find, by halving, the round trip that it takes."""
@@ -92,15 +103,26 @@ class Reproducer:
 
     def shows(self, path: Path, symptom: Symptom) -> bool:
         """Run a path from an empty database, and return whether its end shows the symptom."""
+        shown = self._shown(path, symptom.expected)
+        return shown is not None and _is_same(shown, symptom)
+
+    def _shown(self, path: Path, expected: Schema | None) -> Symptom | None:
+        """Run a path from an empty database; return what is wrong at its end, None where it does not get there."""
         with self._canonical.fresh() as sandbox:
             for command in path[:-1]:
                 if self._runner.run(sandbox, command).error is not None:
-                    return False
+                    return None
             error = self._runner.run(sandbox, path[-1]).error
-            if symptom.error is not None or error is not None:
-                return error is not None and symptom.error is not None and are_alike(error, symptom.error)
-            assert symptom.expected is not None
-            return _kinds(diff(symptom.expected, self._canonical.read(sandbox))) == _kinds(symptom.changes)
+            if error is not None or expected is None:
+                return None if error is None else Symptom(error)
+            changes = diff(expected, self._canonical.read(sandbox))
+            return Symptom(None, expected, changes) if changes else None
+
+
+def _is_same(one: Symptom, other: Symptom) -> bool:
+    if one.error is None or other.error is None:
+        return one.error is other.error and _kinds(one.changes) == _kinds(other.changes)
+    return are_alike(one.error, other.error)
 
 
 def _trips(trail: Path) -> list[int]:

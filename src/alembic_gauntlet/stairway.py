@@ -304,7 +304,7 @@ class Stairway:
             location = self._runner.location(found.trip, "downgrade")
             self._findings.append(tell_round_trip(self._finding(fault, found.path), found.trip, location))
             return True
-        finding = self._finding(fault, found.path)
+        finding = self._finding(replace(fault, symptom=found.symptom or fault.symptom), found.path)
         self._findings.append(finding if found.path else tell_not_again(finding))
         return False
 

@@ -213,6 +213,29 @@ def test_failure_after_an_earlier_round_trip_is_laid_to_that_one(project) -> Non
         assert_reproduced(gauntlet, findings)
 
 
+def test_fault_that_looks_different_each_time_is_laid_to_its_own_revision(project) -> None:
+    """A downgrade that drops one of two, whichever it finds first: no round trip before it is to blame for that."""
+    project.write("runs.txt", "")
+    for number, parent in enumerate([None, "a0", "a1"]):
+        project.table(f"a{number}", parent, f"t{number}")
+    project.revision(
+        "a3",
+        "a2",
+        'op.create_table("one")\nop.create_table("two")',
+        """
+        from pathlib import Path
+        file = Path("runs.txt")
+        file.write_text(file.read_text() + "x")
+        op.drop_table("two" if 1 < len(file.read_text()) <= 4 else "one")
+        """,
+    )
+    with open_gauntlet(project) as gauntlet:
+        (finding,) = gauntlet.stairway()
+        assert finding.revision == "a3"
+        assert [change.name for change in finding.changes] == ["public.one"], "what the path has shown"
+        assert "Without that round trip" not in finding.message
+
+
 def test_failure_that_does_not_come_again_has_no_path(project) -> None:
     """What depends on something outside the database is told as such, without a path that would not show it."""
     project.write("runs.txt", "")
