@@ -34,7 +34,7 @@ class SharedServer:
 
     def __init__(self, run: str) -> None:
         self.url = ""
-        self._meeting = Path(tempfile.gettempdir(), f"gauntlet-run-{run}")
+        self._meeting = meeting_place(run)
         self._server: EmbeddedServer | None = None
         self._pipe: int | None = None
 
@@ -137,6 +137,16 @@ class SharedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def meeting_place(run: str) -> Path:
+    """Return the directory in which the processes of a run meet, which need not exist.
+
+    Root's server runs as another user, and has to get in: TMPDIR may be root's alone.
+    """
+    shared_memory = Path("/dev/shm")
+    place = shared_memory if os.access(shared_memory, os.W_OK) else Path(tempfile.gettempdir())
+    return place / f"gauntlet-run-{run}"
 
 
 def _leave(server: weakref.ref[SharedServer]) -> None:

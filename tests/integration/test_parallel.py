@@ -1,8 +1,7 @@
 """The walks of one class on several workers of pytest-xdist: split without repeating each other."""
 
 import json
-import tempfile
-from pathlib import Path
+import os
 
 import pytest
 from hypothesis import settings
@@ -11,6 +10,7 @@ from alembic_gauntlet import Gauntlet
 from alembic_gauntlet.config import find_config
 from alembic_gauntlet.database import Server
 from alembic_gauntlet.share import Share
+from alembic_gauntlet.shared import meeting_place
 
 pytestmark = pytest.mark.once
 FEW = """
@@ -85,13 +85,14 @@ def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
 
 def test_server_that_does_not_start(example, tmp_path) -> None:
     """Every worker says why, none waits for another, and nothing is left."""
+    run = f"test-{os.getpid()}"
     for name in ("initdb", "postgres"):
         program = tmp_path / name
         program.write_text("#!/bin/sh\n[ $1 = --version ] && echo 'x (PostgreSQL) 15.1' && exit\necho broken; exit 1\n")
         program.chmod(0o755)
     for directory in (tmp_path, *tmp_path.parents[:3]):
         directory.chmod(directory.stat().st_mode | 0o055)
-    done = example.pytest("-n", "2", url="", env={"GAUNTLET_POSTGRES_BIN": str(tmp_path)})
+    done = example.pytest("-n", "2", "--testrunuid", run, url="", env={"GAUNTLET_POSTGRES_BIN": str(tmp_path)})
     assert done.parseoutcomes()["errors"] >= 4
     done.stdout.fnmatch_lines(["The embedded PostgreSQL server did not start:", "    broken"])
-    assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
+    assert not meeting_place(run).exists()

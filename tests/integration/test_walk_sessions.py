@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from alembic_gauntlet.shared import meeting_place
 from tests.integration.processes import (
     SECONDS,
     embedded_directory,
@@ -243,6 +243,20 @@ def test_killed_worker_leaves_no_database_after_the_next_start(two_tests) -> Non
 
 # The embedded server
 
+RUN = f"test-{os.getpid()}"
+N2 = ("-n", "2", "--testrunuid", RUN)
+"""Two workers, who meet at a place that is known."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_directory_of_temporary_files_that_is_roots_alone(two_tests, tmp_path, monkeypatch) -> None:
+    """The server gets in all the same, and nothing is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    two_tests.pytest(*N2, "-k", "all_the_way", url="").assert_outcomes(passed=2)
+    assert not meeting_place(RUN).exists()
+    assert not [file for file in tmp_path.iterdir() if "gauntlet" in file.name]
+
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=sees_ctrl_c)])
 def test_embedded_server_ends_with_the_session_of_a_walk(history, number) -> None:
@@ -258,16 +272,17 @@ def test_embedded_server_ends_with_the_session_of_a_walk(history, number) -> Non
 
 def test_embedded_server_outlives_the_worker_that_has_launched_it(two_tests) -> None:
     """All workers share one server: the others, and the one that takes the place of a killed one, go on with it."""
-    with stopped(two_tests, "-n", "2", how=UNTIL_TOLD, workers=("gw0", "gw1")) as session:
+    with stopped(two_tests, *N2, how=UNTIL_TOLD, workers=("gw0", "gw1")) as session:
         (launcher, directory), *others = servers(session)
         assert not others
+        assert meeting_place(RUN).exists()
         os.kill(launcher, signal.SIGKILL)
         go_on(two_tests)
         (two_tests.path / "go").touch()
         output, _ = session.pytest.communicate(timeout=6 * SECONDS)  # it runs to its end
     assert "1 failed, 7 passed" in output
     wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends with the session")
-    assert not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*"))
+    assert not meeting_place(RUN).exists()
 
 
 def test_worker_that_is_killed_and_has_no_successor(two_tests) -> None:
@@ -285,11 +300,12 @@ def test_worker_that_is_killed_and_has_no_successor(two_tests) -> None:
 
 def test_embedded_server_ends_when_all_its_workers_are_killed(two_tests) -> None:
     """Nobody is left to stop it, and no process and no directory remain."""
-    with stopped(two_tests, "-n", "2", workers=("gw0", "gw1")) as session:
+    with stopped(two_tests, *N2, workers=("gw0", "gw1")) as session:
         ((_, directory),) = servers(session)
+        assert meeting_place(RUN).exists()
         session.kill()
         wait_for(lambda: not directory.exists() and not processes_of(directory), "the server ends")
-        wait_for(lambda: not list(Path(tempfile.gettempdir()).glob("gauntlet-run-*")), "the meeting place goes")
+        wait_for(lambda: not meeting_place(RUN).exists(), "the meeting place goes")
 
 
 def servers(session: Stopped) -> list[tuple[int, Path]]:
