@@ -396,6 +396,8 @@ class _Reading:
         if symbol is None:
             symbol = self._row(branch)
             branch = branch or symbol
+        elif branch is not None:
+            self._find(branch)
         return branch, self._down(self._single(symbol, branch), -steps)
 
     def _row(self, branch: str | None) -> str:

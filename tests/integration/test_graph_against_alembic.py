@@ -184,6 +184,8 @@ def test_one_step_commands_run_one_revision_in_alembic_too(
         pytest.param(history("a1#x a2:a1 b1#x2>a2 b2:b1"), "upgrade a1@heads", {"a2"}, id="the heads of a branch"),
         pytest.param(history("a"), "upgrade a; downgrade nothing@base", set(), id="a branch not looked at"),
         pytest.param(history("a#x"), "upgrade a; downgrade nothing@base", None, id="a labelled base counts twice"),
+        pytest.param(history("a"), "upgrade a; downgrade nothing@base-1", None, id="a branch looked at on the way"),
+        pytest.param((), "downgrade head@base-1", None, id="a branch of no history"),
         pytest.param(history("abc"), "upgrade ab", None, id="a beginning of a short id"),
         pytest.param(history("abcd"), "upgrade a", {"abcd"}, id="a beginning of a long id"),
         pytest.param(history("a1 b1>a1"), "upgrade b1@a1", None, id="a dependency is on another branch"),
