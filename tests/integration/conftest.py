@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,6 +121,14 @@ def make_project(pytester: pytest.Pytester, server: EmbeddedServer, initialised)
         return project
 
     return make
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that every account may use: each pytest that starts closes the parents of `tmp_path` to others."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
 
 
 @pytest.fixture

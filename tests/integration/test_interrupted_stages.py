@@ -72,21 +72,16 @@ def test_collection(project) -> None:
 
 @either
 @pytest.mark.parametrize("stage", ["initdb", "postgres"])
-def test_start_of_the_server(project, tmp_path, number, stage) -> None:
+def test_start_of_the_server(project, public, number, stage) -> None:
     """The embedded server that is being made is not, and its directory goes."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
     for name in ("initdb", "postgres"):
-        first = f"echo $3 >{tmp_path}/reached.new; mv {tmp_path}/reached.new {tmp_path}/reached; sleep 1"
+        first = f"echo $3 >{public}/reached.new; mv {public}/reached.new {public}/reached; sleep 1"
         lines = ["#!/bin/sh", f"[ $1 = --version ] || {{ {first if name == stage else ':'}; }}"]
-        (programs / name).write_text("\n".join([*lines, f'exec {find_binaries()}/{name} "$@"\n']))
-        (programs / name).chmod(0o755)
-    for directory in (programs, tmp_path, *tmp_path.parents[:3]):
-        directory.chmod(directory.stat().st_mode | 0o055)
-    tmp_path.chmod(0o777)
-    project.pytester._monkeypatch.setenv("GAUNTLET_POSTGRES_BIN", str(programs))
+        (public / name).write_text("\n".join([*lines, f'exec {find_binaries()}/{name} "$@"\n']))
+        (public / name).chmod(0o755)
+    project.pytester._monkeypatch.setenv("GAUNTLET_POSTGRES_BIN", str(public))
     with started(project, "-k", "stairway") as process:
-        wait_for(lambda: process.poll() is not None or (tmp_path / "reached").exists(), f"{stage} runs")
+        wait_for(lambda: process.poll() is not None or (public / "reached").exists(), f"{stage} runs")
         directory = embedded_directory(process.pid)
         ends(process, number)
     assert not directory.exists()

@@ -83,16 +83,14 @@ def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
     assert one != other
 
 
-def test_server_that_does_not_start(example, tmp_path) -> None:
+def test_server_that_does_not_start(example, public) -> None:
     """Every worker says why, none waits for another, and nothing is left."""
     run = f"test-{os.getpid()}"
     for name in ("initdb", "postgres"):
-        program = tmp_path / name
+        program = public / name
         program.write_text("#!/bin/sh\n[ $1 = --version ] && echo 'x (PostgreSQL) 15.1' && exit\necho broken; exit 1\n")
         program.chmod(0o755)
-    for directory in (tmp_path, *tmp_path.parents[:3]):
-        directory.chmod(directory.stat().st_mode | 0o055)
-    done = example.pytest("-n", "2", "--testrunuid", run, url="", env={"GAUNTLET_POSTGRES_BIN": str(tmp_path)})
+    done = example.pytest("-n", "2", "--testrunuid", run, url="", env={"GAUNTLET_POSTGRES_BIN": str(public)})
     assert done.parseoutcomes()["errors"] >= 4
     done.stdout.fnmatch_lines(["The embedded PostgreSQL server did not start:", "    broken"])
     assert not meeting_place(run).exists()
