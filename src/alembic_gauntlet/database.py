@@ -27,6 +27,7 @@ from alembic_gauntlet.backend import LIBPQ_KEYWORDS, Backend, is_alive
 from alembic_gauntlet.blame import explain, sqlstate
 from alembic_gauntlet.bystanders import Bystanders
 from alembic_gauntlet.catalog import Reader
+from alembic_gauntlet.compiled import Compiled
 from alembic_gauntlet.errors import GauntletError
 from alembic_gauntlet.process import environment
 from alembic_gauntlet.secrets import Secrets
@@ -107,6 +108,7 @@ class Server:
         self.url = parse_url(url)
         self.token = secrets.token_hex(8)
         self.answers = Answers()
+        self.compiled = Compiled()
         self.bystanders = Bystanders()
         self.throwaway = throwaway
         self._numbers = itertools.count(1)

@@ -32,6 +32,7 @@ from alembic_gauntlet.machine import Walker, replay
 from alembic_gauntlet.path import Action, Path, has_rows
 from alembic_gauntlet.populated import PopulatedWalker
 from alembic_gauntlet.pristine import sequence
+from alembic_gauntlet.process import garbage_left
 from alembic_gauntlet.runner import CommandError, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility, Settings
@@ -70,7 +71,8 @@ def _tells_of_the_server(
     def told(self: Gauntlet, /, *given: _Given.args, **named: _Given.kwargs) -> _Found:
         __tracebackhide__ = True
         try:
-            return check(self, *given, **named)
+            with garbage_left():
+                return check(self, *given, **named)
         except psycopg.Error as error:
             trouble = self._server.trouble(error)
             if trouble is None:

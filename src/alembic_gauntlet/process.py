@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -101,6 +102,22 @@ def only_in_this_process() -> Iterator[None]:
     finally:
         if os.getpid() != process:
             os._exit(status)
+
+
+@contextmanager
+def garbage_left() -> Iterator[None]:
+    """Let what exists by now not be searched for garbage in the block: models, revisions and all of pytest stay anyway.
+
+    Where somebody else has frozen objects (`gc.freeze`), nothing is changed.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def ends_the_session(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import textwrap
 from contextlib import suppress
 
 import psycopg
@@ -140,6 +141,58 @@ def test_server_is_asked_once_about_itself(project, server_of) -> None:
             assert run(project, server_of, "upgrade b", "upgrade c", "downgrade b") == [None] * 3
         # The second connection of revision a has a backend of its own, and asks.
         assert sum("pg_catalog.version()" in each for each in sent.statements) == 2, option
+
+
+HITS = """
+import builtins
+from sqlalchemy import event
+found = builtins.found_compiled = []
+def note(connection, cursor, statement, parameters, context, executemany):
+    if "pg_class" in statement:
+        found.append(context.cache_hit.name)
+event.listen(engine, "before_cursor_execute", note)
+"""
+
+
+@has_psycopg
+@pytest.mark.parametrize(
+    ("options", "hits"),
+    [
+        ("", {"CACHE_HIT"}),
+        (", json_serializer=lambda value: ''", {"CACHE_MISS"}),
+        (", query_cache_size=0", {"CACHING_DISABLED"}),
+        (", execution_options={'compiled_cache': {}}", {"CACHE_MISS"}),
+    ],
+    ids=["alike", "options of its own", "no cache", "a cache of its own"],
+)
+def test_question_to_the_catalogue_is_compiled_once(project, server_of, options, hits) -> None:
+    """For the engines of all commands, as long as these are made alike, and their owner has no other wish."""
+    project.edit(
+        "migrations/env.py",
+        "connectable = engine_from_config(",
+        "from sqlalchemy import create_engine\n"
+        '    connectable = engine = create_engine(config.get_main_option("sqlalchemy.url"), '
+        f"poolclass=pool.NullPool{options})\n" + textwrap.indent(HITS, "    ") + "    engine_from_config(",
+    )
+    project.revision("a", None)
+    project.revision("b", "a")
+    assert run(project, server_of, "upgrade a", "upgrade b") == [None, None]
+    assert {*builtins.found_compiled} == hits  # type: ignore[attr-defined]
+
+
+@has_psycopg
+def test_statement_on_a_table_that_has_changed_is_compiled_again(project, server_of) -> None:
+    """A table of the application gets a column in memory between two commands."""
+    project.write(
+        "tables.py", "import sqlalchemy as sa\nkept = sa.Table('kept', sa.MetaData(), sa.Column('a', sa.Integer))"
+    )
+    take = "import sqlalchemy as sa, tables\nop.get_bind().execute(sa.select(tables.kept)).all()"
+    project.revision("a", None, f"op.execute('CREATE TABLE kept (a integer)')\n{take}")
+    add = "import sqlalchemy as sa, tables\ntables.kept.append_column(sa.Column('b', sa.Integer))"
+    project.revision("b", "a", f"op.execute('ALTER TABLE kept ADD b integer')\n{add}")
+    check = "import sqlalchemy as sa, tables\nassert len(op.get_bind().execute(sa.select(tables.kept)).keys()) == 2"
+    project.revision("c", "b", check)
+    assert run(project, server_of, "upgrade a", "upgrade b", "upgrade c") == [None, None, None]
 
 
 CHANGED = {
