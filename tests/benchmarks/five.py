@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import compileall
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,14 +85,18 @@ class Five:
 
     def _ours(self, project: Path) -> Contender:
         environment = processes.environment(GAUNTLET_DATABASE_URL=self.server.url)
-        return pytest(OURS, sys.executable, OUR_FILE, project, environment)
+        return self._of_ours(OURS, project, environment)
 
     def _embedded(self, project: Path) -> Contender:
-        return pytest(EMBEDDED, sys.executable, OUR_FILE, project, processes.environment())
+        return self._of_ours(EMBEDDED, project, processes.environment())
+
+    def _of_ours(self, name: str, project: Path, environment: Mapping[str, str]) -> Contender:
+        python, options = peers.ensure_ours()
+        return pytest(name, str(python), OUR_FILE, project, environment, options)
 
     def _peer(self, peer: Peer, project: Path, history: History) -> Contender:
         environment = processes.without_our_path(processes.environment())
-        contender = pytest(peer.title, str(peers.ensure(peer)), peer.file, project, environment, peer.options)
+        contender = pytest(peer.title, str(peers.ensure(peer.name)), peer.file, project, environment, peer.options)
         rounds = self.peer_rounds if history.count >= LONG else None
         return replace(contender, is_bounded=True, takes_database=peer.name == "gauntlet03", rounds=rounds)
 

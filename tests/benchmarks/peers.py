@@ -108,10 +108,21 @@ PEERS = (
 )
 
 
-def ensure(peer: Peer) -> Path:
-    """Return the Python of a peer's environment, which is made where it lacks a pin."""
-    folder = CACHE / peer.name
-    python, pins = folder / "bin" / "python", _pins(peer.name)
+def ensure_ours() -> tuple[Path, tuple[str, ...]]:
+    """Return the Python of an environment with what this tree needs, and pytest's options to load its plugin there.
+
+    An environment for developers has other plugins, which pytest loads as well.
+    """
+    python = ensure("ours")
+    (packages,) = python.parents[1].glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(f"{ROOT / 'src'}\n")
+    return python, ("-p", "alembic_gauntlet.plugin")
+
+
+def ensure(name: str) -> Path:
+    """Return the Python of an environment, which is made where it lacks a pin."""
+    folder = CACHE / name
+    python, pins = folder / "bin" / "python", _pins(name)
     if not (python.exists() and _installed(python, pins) == pins):
         # Without pip in it: Debian's python3 has no ensurepip. Ours installs from outside.
         _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])

@@ -68,8 +68,9 @@ def _stop(pid: int, stopped: threading.Event) -> None:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without what would change a pytest."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GAUNTLET_"))}
+    """Return this process's environment without what would change a pytest, or have it compile all modules anew."""
+    without = ("PYTEST_", "GAUNTLET_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
     return kept | more
 
 
