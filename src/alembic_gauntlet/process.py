@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1)
+_MORE_SELDOM = 15
 _OUTCOMES = tuple(each.Exception for each in (pytest.exit, pytest.fail, pytest.skip, pytest.xfail))
 
 
@@ -108,15 +109,18 @@ def only_in_this_process() -> Iterator[None]:
 def garbage_left() -> Iterator[None]:
     """Let what exists by now not be searched for garbage in the block: models, revisions and all of pytest stay anyway.
 
-    Where somebody else has frozen objects (`gc.freeze`), nothing is changed.
+    What is new there is searched more seldom. Where somebody else has frozen objects (`gc.freeze`), nothing is changed.
     """
     if gc.get_freeze_count():
         yield
         return
+    often, *others = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(_MORE_SELDOM * often, *others)
     try:
         yield
     finally:
+        gc.set_threshold(often, *others)
         gc.unfreeze()
 
 

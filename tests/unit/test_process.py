@@ -25,6 +25,20 @@ def test_what_exists_is_not_searched_for_garbage() -> None:
     assert gc.get_freeze_count() == 0
 
 
+def test_new_objects_are_searched_more_seldom() -> None:
+    """For the time of the block; never, where that is somebody's wish."""
+    before = gc.get_threshold()
+    with garbage_left():
+        assert gc.get_threshold()[0] > before[0]
+    assert gc.get_threshold() == before
+    gc.set_threshold(0)
+    try:
+        with garbage_left():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)
+
+
 def test_objects_that_somebody_else_has_frozen_stay_frozen() -> None:
     """An inner block is one of these."""
     with garbage_left():
