@@ -13,7 +13,7 @@ from tests.benchmarks.processes import Done
 from tests.benchmarks.samples import Cell, Sample
 from tests.benchmarks.server import SharedServer
 
-BOUND = 5
+BOUND = 12
 """A peer is stopped after so many times what ours takes."""
 
 OURS = "ours"
