@@ -9,9 +9,11 @@ tables between two commands.
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import Select, TableClause
 
@@ -32,10 +34,19 @@ class Compiled:
         self._alike: Any = None
         self._kept: _Kept = {}
 
-    def give(self, connection: Connection, *branch: bool) -> None:
-        """Have a connection of a new engine find them; not where its owner has named another place, or wants none.
+    @contextmanager
+    def given(self) -> Iterator[None]:
+        """Have the connections of new engines find them, for the time of the block."""
+        event.listen(Engine, "engine_connect", self._give)
+        try:
+            yield
+        finally:
+            event.remove(Engine, "engine_connect", self._give)
 
-        Listens to `engine_connect`, which says before SQLAlchemy 2.0 whether it is a branch of another connection, too.
+    def _give(self, connection: Connection, *branch: bool) -> None:
+        """Not where the engine's owner has named another place, or wants none.
+
+        Before SQLAlchemy 2.0, the event tells whether the connection is a branch of another one, too.
         """
         dialect, own = connection.dialect, connection.engine._compiled_cache
         if type(dialect).__module__ != "sqlalchemy.dialects.postgresql.psycopg":

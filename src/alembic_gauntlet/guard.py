@@ -241,7 +241,6 @@ def guarded(sandbox: Sandbox) -> Iterator[Guard]:
         (Pool, "checkout", guard.on_checkout),
         (Pool, "checkin", guard.on_checkin),
         (Engine, "before_cursor_execute", guard.on_execute),
-        (Engine, "engine_connect", sandbox.server.compiled.give),
     ]
     for target, name, listener in listeners:
         event.listen(target, name, listener)

@@ -246,6 +246,7 @@ class Runner:
             stack.enter_context(only_in_this_process())
             stack.enter_context(place_kept())
             guard = stack.enter_context(guarded(sandbox))
+            stack.enter_context(sandbox.server.compiled.given())
             stack.enter_context(as_from_the_command_line())
             restore_logging = stack.enter_context(logging_kept())
             stack.enter_context(environment(sandbox.server.hidden))
