@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import Select, TableClause
@@ -42,6 +43,17 @@ class Compiled:
             yield
         finally:
             event.remove(Engine, "engine_connect", self._give)
+
+    def forget(self) -> None:
+        """Have what engines of the past have left be freed.
+
+        SQLAlchemy keeps the last 128 dialects in `lru_cache`s of PGDialect's methods, and each knows the tables of its
+        migration: Python would search all that for garbage, time and again, before the process ends.
+        """
+        self._alike, self._kept = None, {}
+        for method in vars(PGDialect).values():
+            if hasattr(method, "cache_clear"):
+                method.cache_clear()
 
     def _give(self, connection: Connection, *branch: bool) -> None:
         """Not where the engine's owner has named another place, or wants none.

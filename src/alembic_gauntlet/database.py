@@ -282,6 +282,7 @@ class Server:
             raise
         finally:
             self.bystanders.close()
+            self.compiled.forget()
             self._connection.close()
 
     def _drop_all(self) -> None:

@@ -1,6 +1,7 @@
 """The backend that is kept for the commands on a sandbox: each command finds what it would find on a new connection."""
 
 import builtins
+import gc
 import os
 import textwrap
 from contextlib import suppress
@@ -193,6 +194,19 @@ def test_statement_on_a_table_that_has_changed_is_compiled_again(project, server
     check = "import sqlalchemy as sa, tables\nassert len(op.get_bind().execute(sa.select(tables.kept)).keys()) == 2"
     project.revision("c", "b", check)
     assert run(project, server_of, "upgrade a", "upgrade b", "upgrade c") == [None, None, None]
+
+
+@has_psycopg
+def test_no_engine_of_a_command_outlives_the_server(project, server) -> None:
+    """Nor what it knows of the tables: SQLAlchemy keeps the last 128 by itself, and Python would search them all."""
+    note = "import builtins, weakref\nbuiltins.found_dialects.append(weakref.ref(op.get_bind().dialect))"
+    project.revision("a", None, f"op.create_table('t', sa.Column('id', sa.Integer))\n{note}")
+    project.revision("b", "a", note)
+    found = builtins.found_dialects = []  # type: ignore[attr-defined]
+    with Server(server.url, throwaway=True) as ours:
+        assert run(project, ours, "upgrade a", "upgrade b") == [None, None]
+    gc.collect()
+    assert [reference() for reference in found] == [None, None]
 
 
 CHANGED = {
