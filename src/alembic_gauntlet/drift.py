@@ -42,15 +42,15 @@ def find(
     runner: Runner,
     read: Callable[[Sandbox], Schema],
     sandbox: Sandbox,
+    migrated: Schema,
     metadata: Sequence[MetaData],
     settings: Settings,
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Drift:
     """Compare a sandbox at head with the models, which are then made in it.
 
-    `read` reads its schema; `options` are those that env.py passes to `context.configure`.
+    `migrated` is its schema, and `read` reads it again; `options` are those that env.py passes to `context.configure`.
     """
-    migrated = read(sandbox)
     alembic = autogenerate.compare(runner, sandbox, metadata, settings.migration_diff_ignore_tables, options)
     not_compared = levels.inexpressible(migrated)
     declared = models.create(runner, sandbox, metadata)

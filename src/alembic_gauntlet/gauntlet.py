@@ -117,6 +117,7 @@ class Gauntlet:
         if since is not None:
             self._recent = Canonical(server, self._runner, self.settings, prepare, self._revision(since))
         self._head: Sandbox | CommandError | None = None
+        self._head_schema: Schema | None = None
         self._head_order: Sequence[str] = ()
 
     def on_command(self, callback: Callable[[Coverage], None]) -> None:
@@ -191,8 +192,9 @@ class Gauntlet:
         if isinstance(head, CommandError):
             return (self._head_failed(head),)
         with head as sandbox:
+            migrated = self._head_schema = self._canonical.read(sandbox)
             found = drift.find(
-                self._runner, self._canonical.read, sandbox, models, self.settings, self._canonical.options
+                self._runner, self._canonical.read, sandbox, migrated, models, self.settings, self._canonical.options
             )
         for line in notes_of_drift(found):
             note(line)
@@ -241,11 +243,9 @@ class Gauntlet:
     def naming(self, metadata: MetaData | Sequence[MetaData] | None = None) -> tuple[Finding, ...]:
         """Check the names of indexes and constraints at head; the models' naming convention counts."""
         models = self._models(metadata)
-        head = self._at_head()
-        if isinstance(head, CommandError):
-            return (self._head_failed(head),)
-        with head as sandbox:
-            schema = self._canonical.read(sandbox)
+        schema = self._schema_at_head()
+        if isinstance(schema, CommandError):
+            return (self._head_failed(schema),)
         rules = naming.resolve_rules(models, self.settings.naming)
         past = self._recent.schema(self._recent.floor) if self._recent.start else Schema()
         old = {each.object.name for each in naming.offences(past, rules)}
@@ -416,6 +416,16 @@ class Gauntlet:
             else:
                 self._head, self._head_order = sandbox, outcome.revisions if outcome else ()
         return self._head.clone() if isinstance(self._head, Sandbox) else self._head
+
+    def _schema_at_head(self) -> Schema | CommandError:
+        """Return the schema at head, which is read once, or why there is none."""
+        if self._head_schema is None:
+            head = self._at_head()
+            if isinstance(head, CommandError):
+                return head
+            with head as sandbox:
+                self._head_schema = self._canonical.read(sandbox)
+        return self._head_schema
 
     def _head_failed(self, error: CommandError) -> Finding:
         finding = tell_error(error, (self._to_head,))

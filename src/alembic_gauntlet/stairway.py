@@ -86,8 +86,10 @@ class Stairway:
         return tuple(self._with_untried(finding) for finding in self._findings)
 
     def _at_base(self) -> _Standing:
-        sandbox = self._canonical.fresh()
-        return _Standing(sandbox, self._canonical.floor, self._canonical.read(sandbox))
+        sandbox, floor = self._canonical.fresh(), self._canonical.floor
+        schema = self._canonical.read(sandbox)
+        self._canonical.remember(floor, schema)
+        return _Standing(sandbox, floor, schema)
 
     def _visit(self, revision: str, standing: _Standing) -> _Standing:
         """Try one revision; return where to go on from."""
