@@ -142,6 +142,14 @@ def _settle_script_location(config: Config, directory: Path) -> None:
     config.set_main_option("script_location", str(directory / location).replace("%", "%%"))
 
 
+def count_version_files(config: Config) -> int:
+    """Return how many migrations lie where `alembic init` puts them, without loading one; 0 where that is not known."""
+    location = _option(config, "script_location")
+    if location is None or ":" in location or _option(config, "version_locations"):
+        return 0
+    return sum(1 for _ in Path(location, "versions").glob("*.py"))
+
+
 def load_script(config: Config) -> ScriptDirectory:
     """Load the version files of `config`, all of them, once.
 

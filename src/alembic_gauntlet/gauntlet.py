@@ -164,14 +164,17 @@ class Gauntlet:
         return self._canonical.pristine.models(models)
 
     @_tells_of_the_server
-    def stairway(self) -> tuple[Finding, ...]:
+    def stairway(self, share: Share = WHOLE) -> tuple[Finding, ...]:
         """Upgrade, downgrade and upgrade every revision, from the canonical schema of its parents.
+
+        Args:
+            share: the revisions to try, where several processes share them.
 
         Raises:
             NothingToCheck: there are no revisions, or none above `since`.
         """
         self._require_recent()
-        found = Stairway(self._recent, self._runner, self._reversibility()).climb()
+        found = Stairway(self._recent, self._runner, self._reversibility(), share).climb()
         return tuple(map(self._from_empty, found))
 
     @_tells_of_the_server

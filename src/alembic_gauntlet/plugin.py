@@ -113,6 +113,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if is_selected(item)]
+    if _workers(config) > 1:
+        _keep_parts_apart(items)
     # Whoever has imported it may use it without a fixture.
     uses = "alembic_gauntlet.gauntlet" in sys.modules
     if uses or any("gauntlet_session" in getattr(item, "fixturenames", ()) for item in items):
@@ -185,19 +187,54 @@ def orm_metadata(gauntlet: Gauntlet) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Split the walks among the workers of pytest-xdist; a baseline has to see all of them as one test."""
-    workers: int = getattr(metafunc.config, "workerinput", {}).get("workercount", 1)
-    has_baseline = metafunc.config.getoption("--gauntlet-baseline") is not None
-    if workers > 1 and "gauntlet_share" in metafunc.fixturenames and not has_baseline:
-        from alembic_gauntlet.share import Share
+    """Split the walks among the workers of pytest-xdist, and the stairway of a long history.
 
-        seed = metafunc.config.getoption("--hypothesis-seed", None)
+    A baseline has to see all of them as one test.
+    """
+    workers, config = _workers(metafunc.config), metafunc.config
+    if workers == 1 or "gauntlet_share" not in metafunc.fixturenames or config.getoption("--gauntlet-baseline"):
+        return
+    from alembic_gauntlet.share import Share
+
+    if metafunc.definition.get_closest_marker("fuzz") is not None or _has_long_history(metafunc.definition):
+        seed = config.getoption("--hypothesis-seed", None)
         metafunc.parametrize("gauntlet_share", Share.all(workers, seed), indirect=True, ids=str)
+
+
+def _workers(config: pytest.Config) -> int:
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    return workers
+
+
+def _has_long_history(item: pytest.Item) -> bool:
+    """Tell whether the history that is found above a test file is long; a fixture may give the test another one."""
+    from alembic_gauntlet.config import count_version_files, settle_config
+    from alembic_gauntlet.errors import GauntletError
+    from alembic_gauntlet.share import LONG
+
+    file = item.config.getoption("--gauntlet-config")
+    try:
+        return count_version_files(settle_config(None, file, item.path.parent, item.config.rootpath)) >= LONG
+    except GauntletError:
+        return False  # the test will say why
+
+
+def _keep_parts_apart(items: list[pytest.Item]) -> None:
+    """Let the further parts of a stairway come last in their class: pytest-xdist hands out two neighbours at first."""
+
+    def place(item: pytest.Item) -> int:
+        share: Share | None = getattr(getattr(item, "callspec", None), "params", {}).get("gauntlet_share")
+        return 0 if share is None or item.get_closest_marker("fuzz") is not None else share.place
+
+    for parent in {item.parent: None for item in items if place(item)}:
+        at = [index for index, item in enumerate(items) if item.parent is parent]
+        for index, item in zip(at, sorted((items[index] for index in at), key=place), strict=True):
+            items[index] = item
 
 
 @pytest.fixture
 def gauntlet_share(request: pytest.FixtureRequest) -> Share:
-    """Return the part of the walks that this test takes: all, unless pytest-xdist runs several workers."""
+    """Return the part of the stairway or the walks that this test takes: all, unless several workers share it."""
     from alembic_gauntlet.share import WHOLE
 
     share: Share = getattr(request, "param", WHOLE)

@@ -1,4 +1,4 @@
-"""The part of the walks that one of several processes takes, such as a worker of pytest-xdist."""
+"""The part of a test that one of several processes takes, such as a worker of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from hypothesis import settings
 
 _Each = TypeVar("_Each")
 
+LONG = 100
+"""From so many revisions on, a test that climbs over all of them is worth sharing."""
+_PASSED = 0.25
+"""What it takes to pass a revision on the way to one's own, to what it takes to try it: one command in the place of
+three, and nothing is read."""
+
 
 @dataclass(frozen=True)
 class Share:
-    """Part `place`, from 0, of `of` equal parts, which have nothing in common.
+    """Part `place`, from 0, of `of` parts, which take as long, and have nothing in common.
 
     `seed`: Hypothesis' seed for all of them; None leaves it to Hypothesis, which draws other walks in every process.
     """
@@ -33,6 +39,12 @@ class Share:
     def of_each(self, things: Iterable[_Each]) -> Iterator[tuple[_Each, bool]]:
         """Yield all things, and whether each falls to this part."""
         return ((each, number % self.of == self.place) for number, each in enumerate(things))
+
+    def stretch(self, count: int) -> range:
+        """Return the part of a way of `count` steps: the further up it begins, the more steps lead there."""
+        weights = [(1 - _PASSED) ** place for place in range(self.of)]
+        first, end = (round(count * sum(weights[:place]) / sum(weights)) for place in (self.place, self.place + 1))
+        return range(first, end)
 
     def profile(self, profile: settings) -> settings:
         """Return a profile with this part of the examples; one at the least."""

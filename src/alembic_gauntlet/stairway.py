@@ -20,6 +20,7 @@ from alembic_gauntlet.reproduce import Path, Reproducer, Symptom, are_alike
 from alembic_gauntlet.runner import CommandError, Outcome, Runner
 from alembic_gauntlet.schema import Schema
 from alembic_gauntlet.settings import Reversibility
+from alembic_gauntlet.share import WHOLE, Share
 from alembic_gauntlet.tell import tell_changes, tell_error, tell_not_again, tell_round_trip
 
 
@@ -55,13 +56,16 @@ class _Fault:
 
 
 class Stairway:
-    """One climb over all revisions of a history."""
+    """One climb over all revisions of a history, or over a share of them."""
 
-    def __init__(self, canonical: Canonical, runner: Runner, reversibility: Reversibility) -> None:
+    def __init__(
+        self, canonical: Canonical, runner: Runner, reversibility: Reversibility, share: Share = WHOLE
+    ) -> None:
         self._canonical = canonical
         self._runner = runner
         self._graph = canonical.graph
         self._reversibility = reversibility
+        self._share = share
         self._reproducer = Reproducer(canonical, runner)
         self._position = {revision: position for position, revision in enumerate(self._graph.order)}
         self._checkpoints: list[_Standing] = []
@@ -77,9 +81,10 @@ class Stairway:
         standing = self._at_base()
         try:
             way = self._canonical.way(self._graph.full)
-            for number, command in enumerate(way):
-                self._runner.reach("stairway", number / len(way))
-                standing = self._visit(command.target, standing)
+            own = self._share.stretch(len(way))
+            for number in own:
+                self._runner.reach("stairway", (number - own.start) / len(own))
+                standing = self._visit(way[number].target, standing)
         finally:
             for each in (standing, *self._checkpoints):
                 each.sandbox.drop()

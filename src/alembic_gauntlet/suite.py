@@ -79,9 +79,10 @@ class MigrationTestBase:
         Override it. The connection is in autocommit mode.
         """
 
+    @pytest.mark.usefixtures("gauntlet_share")  # no argument: who overrides the test may pass these two on
     def test_stairway_upgrade_downgrade(self, gauntlet: Gauntlet, request: pytest.FixtureRequest) -> None:
         """Every revision goes up, down and up again, and leaves the schema as it should be."""
-        _check(request, gauntlet.stairway)
+        _check(request, gauntlet.stairway, request.getfixturevalue("gauntlet_share"))
 
     def test_migrations_up_to_date(
         self, gauntlet: Gauntlet, orm_metadata: Models, request: pytest.FixtureRequest

@@ -1,7 +1,8 @@
-"""The walks of one class on several workers of pytest-xdist: split without repeating each other."""
+"""The tests of one class on several workers of pytest-xdist: shared without repeating each other."""
 
 import json
 import os
+import re
 
 import pytest
 from hypothesis import settings
@@ -50,6 +51,7 @@ def test_fault_is_found_by_the_workers(example) -> None:
     """It is shown with its minimal path by the worker that has come upon it, and the report has it."""
     file = example.path / "migrations/versions/a20_orders.py"
     file.write_text("".join(line for line in file.read_text().splitlines(True) if "DROP TYPE order_status" not in line))
+    example.write("tests/test_migrations.py", FEW.format(examples=50))
     done = example.pytest("-m", "fuzz", "-n", "2", "--gauntlet-report=report.json")
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     tests = json.loads((example.path / "report.json").read_text())["tests"]
@@ -64,6 +66,7 @@ def test_fault_is_found_by_the_workers(example) -> None:
 
 def test_baseline_is_written_by_one_worker(example) -> None:
     """It knows faults by test, so that the walks stay one test."""
+    example.write("tests/test_migrations.py", FEW.format(examples=12))
     done = example.pytest("-m", "fuzz", "-n", "2", "--gauntlet-baseline=known.txt", "-k", "random_walks")
     done.assert_outcomes(passed=1)
 
@@ -81,6 +84,26 @@ def test_random_walks_of_parts_differ(server, example, monkeypatch) -> None:
     one, again, other = walked(Share(0, 2, "1")), walked(Share(0, 2, "1")), walked(Share(1, 2, "1"))
     assert one == again
     assert one != other
+
+
+def test_long_stairway_is_shared(project) -> None:
+    """Each of two workers tries some of a hundred revisions, and reports what is wrong with these; a few are one's."""
+    for number in range(99):
+        project.table(f"r{number}", f"r{number - 1}" if number else None, f"t{number}")
+    options = ("-n", "2", "-v", "-k", "not up_to_date", "--gauntlet-report", "report.json")
+    project.pytest(*options).assert_outcomes(passed=4)
+    project.table("r99", "r98", "t99")
+    for faulty in (10, 90):
+        project.edit(f"migrations/versions/r{faulty}_.py", f'op.drop_table("t{faulty}")', "pass")
+    done = project.pytest(*options)
+    done.assert_outcomes(failed=3, passed=2)  # so does the way down to base
+    # Or one would have waited for the other.
+    workers = dict(re.findall(r"\[(gw\d)\].* FAILED .*\[(.of2)\]", done.stdout.str()))
+    assert sorted(workers.values()) == ["1of2", "2of2"]
+    report = json.loads((project.path / "report.json").read_text())
+    found = {test["nodeid"][-6:]: [each["revision"] for each in test["failures"]] for test in report["tests"]}
+    assert (found["[1of2]"], found["[2of2]"]) == (["r10"], ["r90"])
+    assert (report["coverage"]["upgraded"], report["coverage"]["downgraded"]) == (100, 100)
 
 
 def test_server_that_does_not_start(example, public) -> None:

@@ -1,5 +1,8 @@
-"""The parts of the walks that several processes take."""
+"""The parts of a test that several processes take."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import settings
 
 from alembic_gauntlet.share import Share
@@ -26,3 +29,14 @@ def test_parts_of_the_same_seed_walk_elsewhere() -> None:
     assert Share(0, 2).walk_seed(settings(derandomize=False)) is None
     assert Share(0, 2).walk_seed(settings(derandomize=True)) != Share(1, 2).walk_seed(settings(derandomize=True))
     assert Share(seed="7").walk_seed(settings()) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 100, 1001])
+@pytest.mark.parametrize("of", range(1, 9))
+def test_stretches_are_a_whole_way(count, of) -> None:
+    """Each step falls to one share; a higher one has no more steps, since more of them lead to it."""
+    stretches = [share.stretch(count) for share in Share.all(of, None)]
+    assert [step for stretch in stretches for step in stretch] == list(range(count))
+    lengths = [len(stretch) for stretch in stretches]
+    assert all(higher <= lower + 1 for lower, higher in pairwise(lengths))
+    assert of == 1 or count < 100 or lengths[-1] < lengths[0]
