@@ -247,16 +247,15 @@ class Canonical:
         heads = sorted(self.graph.version_heads(state) - self.floor)
         return tuple(Command("upgrade", head) for head in heads)
 
-    def sandbox(self, state: State, start: Sandbox | None = None, at: State | None = None) -> Sandbox:
-        """Return a new sandbox at a state, cloned from `start`, which is at the state `at` below it; else fresh.
+    def raised(self, sandbox: Sandbox, at: State, state: State) -> Sandbox:
+        """Upgrade a sandbox that is at a state to one above it, by one revision per command; return it.
 
         Raises:
-            Unreachable: an upgrade on the way fails.
+            Unreachable: an upgrade on the way fails; the sandbox is dropped.
         """
-        sandbox = self.fresh() if start is None else start.clone()
         try:
             for command in self.way(state):
-                if at is None or command.target not in at:
+                if command.target not in at:
                     self._upgrade(sandbox, command)
         except BaseException:
             sandbox.drop()

@@ -1,9 +1,9 @@
 """The stairway: every revision up, down and up again, from the canonical schema of its parents.
 
 It climbs in place: what a round trip leaves equal to what was there before is what the next revision starts from.
-Where a history branches, a clone is kept at the branching; where a round trip goes wrong, the canonical state is built
-anew, so that one fault is reported once, at its own revision. Where something goes wrong in place alone, because of
-what an earlier round trip has left where no schema shows it, that round trip is named.
+Where a history branches, a clone is kept at the branching, which the last branch takes over; where a round trip goes
+wrong, the canonical state is built anew, so that one fault is reported once, at its own revision. Where something goes
+wrong in place alone, because of what an earlier round trip has left where no schema shows it, that round trip is named.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Stairway:
             return replace(above, trail=(*above.trail, *self._return_trip(revision, above.state)))
         if fault is not None and self._tell(fault):
             return self._once_more(revision, above)
-        return above if self._is_unharmed(above, fault) else self._rebuilt(above)
+        return above if self._is_unharmed(above, fault) else self._rebuilt(above, revision)
 
     def _is_unharmed(self, above: _Standing, fault: _Fault | None) -> bool:
         """Whether a downgrade has refused before it did anything, as in histories that have none."""
@@ -185,23 +185,34 @@ class Stairway:
         if hopeless or any(self._below(broken) | {broken} == need for broken in self._broken):
             return None
         try:
-            return self._build(need)
+            return self._build(need, revision)
         except Unreachable:
             return self._jumped(need)
 
-    def _build(self, state: State) -> _Standing:
+    def _build(self, state: State, revision: str) -> _Standing:
+        """Return a standing at a state, for a revision to be tried from there."""
         below = [checkpoint for checkpoint in self._checkpoints if self._is_on_the_way(checkpoint, state)]
         start = max(below, key=lambda checkpoint: len(checkpoint.state), default=None)
         at = start.state if start else self._canonical.floor
         upgrades = tuple(each for each in self._canonical.way(state) if each.target not in at)
         trail = (*(start.trail if start else ()), *upgrades)
         try:
-            sandbox = self._canonical.sandbox(state, start.sandbox if start else None, at)
+            sandbox = self._canonical.raised(self._begin(start, revision), at, state)
         except Unreachable as unreachable:
             self._tell_unreachable(unreachable.error, trail)
             raise
         canonical = start is None or start.canonical
         return _Standing(sandbox, state, self._canonical.read(sandbox), trail, canonical)
+
+    def _begin(self, start: _Standing | None, revision: str) -> Sandbox:
+        """Return a database to go up from: a checkpoint's own, where no other revision above it is still to come."""
+        if start is None:
+            return self._canonical.fresh()
+        done = frozenset(self._graph.order[: self._position[revision] + 1])
+        if self._has_more_above(start.state, done):
+            return start.sandbox.clone()
+        self._checkpoints.remove(start)
+        return start.sandbox
 
     def _is_on_the_way(self, checkpoint: _Standing, to: State) -> bool:
         """Whether the canonical way to a state leads through a checkpoint, or past it where it is closed."""
@@ -243,10 +254,10 @@ class Stairway:
         if all(checkpoint.state != standing.state for checkpoint in self._checkpoints):
             self._checkpoints.append(standing.copy())
 
-    def _rebuilt(self, standing: _Standing) -> _Standing:
+    def _rebuilt(self, standing: _Standing, revision: str) -> _Standing:
         """Build anew what a round trip has spoilt, and keep a copy: the next revision may spoil it again."""
         standing.sandbox.drop()
-        rebuilt = self._build(standing.state)
+        rebuilt = self._build(standing.state, revision)
         self._checkpoint(rebuilt)
         return rebuilt
 

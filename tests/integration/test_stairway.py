@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from alembic_gauntlet.database import Server
 from tests.integration.inprocess import assert_reproduced, differences, open_gauntlet, paths, places
 
 ENUM = 'sa.Enum("x", "y", name="st")'
@@ -383,3 +384,22 @@ def test_databases_and_connections_do_not_grow_with_the_number_of_branches(proje
         assert len(gauntlet.stairway()) == 2
     assert most["databases"] <= 10
     assert most["connections"] <= 6
+
+
+def test_last_branch_takes_over_what_was_kept_for_it(project, monkeypatch) -> None:
+    """Three branches of one revision, and their merge: nothing is cloned that nobody would need besides."""
+    project.table("a", None, "a")
+    for branch in "bcd":
+        project.table(branch, "a", branch)
+    project.revision("m", ("b", "c", "d"))
+    made, create = [], Server.create
+
+    def counted(server, *given, **named):
+        made.append(server)
+        return create(server, *given, **named)
+
+    monkeypatch.setattr(Server, "create", counted)
+    with open_gauntlet(project) as gauntlet:
+        assert gauntlet.stairway() == ()
+    # The template, its clone to climb in, one kept at the branching and one of that for the second branch.
+    assert len(made) == 4
