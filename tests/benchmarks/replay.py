@@ -20,10 +20,11 @@ from psycopg import sql
 def replay(steps: Sequence[Mapping[str, Any]], url: str) -> float:
     """Run all steps; return the seconds of the transactions."""
     names = {step["database"]: f"bench_limit_{place}" for place, step in enumerate(steps) if "statements" not in step}
+    last = {step["database"]: place for place, step in enumerate(steps)}
     connections: dict[str, psycopg.Connection[Any]] = {}
     seconds = 0.0
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as server, ExitStack() as stack:
-        for step in steps:
+        for place, step in enumerate(steps):
             name = names[step["database"]]
             if "statements" not in step:
                 _make(server, name, names.get(step["template"]), connections)
@@ -32,8 +33,8 @@ def replay(steps: Sequence[Mapping[str, Any]], url: str) -> float:
             if name not in connections:
                 connections[name] = psycopg.connect(url, dbname=name, prepare_threshold=None)
             seconds += _transaction(connections[name], step["statements"])
-        for connection in connections.values():
-            connection.close()
+            if last[step["database"]] == place:
+                connections.pop(name).close()  # servers have fewer connections than long histories have branches
     return seconds
 
 
