@@ -60,6 +60,7 @@ def test_alembic_ini_is_found_upwards(bare, monkeypatch) -> None:
     gauntlet(bare, "run", "-k", "single_head").assert_outcomes(passed=1, deselected=7)
 
 
+@pytest.mark.once
 def test_replay_line_of_a_failure_works_on_the_command_line(bare) -> None:
     """It names this program, and shows the fault again; once that is mended, it passes."""
     bare.edit("migrations/versions/a20_orders.py", FORGOTTEN, "")
@@ -83,6 +84,7 @@ def test_replay_line_of_a_failure_works_on_the_command_line(bare) -> None:
     mended.assert_outcomes(passed=1, deselected=7)
 
 
+@pytest.mark.once
 def test_walks_run_on_request_and_keep_what_they_find_for_the_class_to_come(project) -> None:
     """A failed path is kept beside the file that `init` writes, and replayed by its class."""
     (project.path / "test_migrations.py").unlink()
@@ -119,6 +121,7 @@ def test_testpaths_say_where_the_tests_are(bare) -> None:
     done.stdout.fnmatch_lines(["checks/test_migrations.py E*"])
 
 
+@pytest.mark.once
 def test_other_alembic_ini_is_named_and_replayed_with_its_name(bare, monkeypatch) -> None:
     """`-c` wins over a fixture of conftest.py, and the replay line has it."""
     (bare.path / "alembic.ini").rename(bare.path / "other.ini")
@@ -235,6 +238,7 @@ def test_init_writes_a_test_file_that_needs_no_configuration(bare) -> None:
     bare.pytest().assert_outcomes(passed=FIVE, deselected=3)
 
 
+@pytest.mark.once
 def test_init_overwrites_nothing(bare) -> None:
     """What is there is named and left as it is, what is missing is written, and the exit code tells."""
     mine = bare.write("tests/test_migrations.py", "def test_mine():\n    pass\n")

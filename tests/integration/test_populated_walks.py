@@ -93,6 +93,7 @@ def test_failure_shows_the_row_as_sql(without_backfill) -> None:
     ]
 
 
+@pytest.mark.once
 def test_replay_inserts_the_rows(without_backfill) -> None:
     """With the path as it is printed; without the row the same commands pass."""
     failing = "upgrade a1; insert public.users {}; upgrade a2"
@@ -111,6 +112,7 @@ def test_replay_says_why_a_row_is_refused(without_backfill) -> None:
     result.stdout.fnmatch_lines(["PostgreSQL refuses `INSERT INTO public.users (id) VALUES ('x');`:", "*integer*"])
 
 
+@pytest.mark.once
 def test_path_with_rows_is_kept_and_replayed(without_backfill) -> None:
     """In the file of regressions; once it is mended, its line can go."""
     without_backfill.test_class(WALKS, PROFILE)
@@ -136,6 +138,7 @@ def test_path_is_shown_by_plain_sql_and_alembic(without_backfill, server) -> Non
         assert connection.execute("SELECT email FROM users").fetchall() == [(value,)]
 
 
+@pytest.mark.once
 def test_lossy_revisions_may_lose_rows(project) -> None:
     """They are declared with a reason; what another one loses is still a fault."""
     users(project, "n integer")
@@ -279,6 +282,7 @@ def test_what_shows_without_rows_is_left_to_the_other_walks(project) -> None:
     assert walked(project).findings == ()
 
 
+@pytest.mark.once
 def test_baseline_knows_faults_of_rows(without_backfill) -> None:
     """The second run is green."""
     without_backfill.test_class(WALKS, PROFILE)
@@ -288,6 +292,7 @@ def test_baseline_knows_faults_of_rows(without_backfill) -> None:
     without_backfill.pytest(*options).assert_outcomes(passed=2, deselected=6)
 
 
+@pytest.mark.once
 def test_no_database_is_left(without_backfill) -> None:
     """After walks that fail."""
     before = without_backfill.databases()
@@ -296,6 +301,7 @@ def test_no_database_is_left(without_backfill) -> None:
     assert without_backfill.databases() == before
 
 
+@pytest.mark.once
 def test_same_seed_same_rows(example) -> None:
     """`--hypothesis-seed` makes the walks the same."""
     profile = settings(profiles.current(), max_examples=6, database=None, derandomize=True)
@@ -303,6 +309,7 @@ def test_same_seed_same_rows(example) -> None:
     assert (first.rows.tried, first.rows.taken) == (second.rows.tried, second.rows.taken)
 
 
+@pytest.mark.once
 def test_fewer_rows_refer_to_other_keys(project) -> None:
     """Keys come from sequences: with the rows before it gone, the parent of the guilty row has another one."""
     users(project, "email text")

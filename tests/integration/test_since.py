@@ -8,6 +8,8 @@ from hypothesis import settings
 from alembic_gauntlet import profiles
 from tests.integration.inprocess import open_gauntlet, paths
 
+pytestmark = pytest.mark.once
+
 QUICK = settings(profiles.current(), max_examples=4, database=None, derandomize=True)
 OLD = ("CREATE TABLE old (n int CONSTRAINT odd CHECK (n > 0))", "SELECT 1 / 0")
 NEW = ("CREATE TABLE new (n int CONSTRAINT even CHECK (n > 0))", "DROP TABLE new CASCADE; CREATE TABLE forgotten ()")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import settings
 
 from alembic_gauntlet import profiles
@@ -74,6 +75,7 @@ def test_fault_of_a_shared_transaction_is_found_in_one_command(project) -> None:
     assert found == {"upgrade a1; upgrade a3": ("transaction-granularity", "a3")}
 
 
+@pytest.mark.once
 def test_history_that_matters_beyond_the_schema_is_found(project) -> None:
     """Rows that a downgrade leaves behind break a later upgrade, though no schema shows them: three commands."""
     project.revision("a1", None, 'op.execute("CREATE TABLE t (n int)")', 'op.execute("DROP TABLE t")')
@@ -84,6 +86,7 @@ def test_history_that_matters_beyond_the_schema_is_found(project) -> None:
     assert found == {"upgrade a2; downgrade a1; upgrade a3": ("command-succeeds", "a3")}
 
 
+@pytest.mark.once
 def test_order_of_columns_that_matters_is_found(project) -> None:
     """The same schema with its columns in another order is not taken for the same database."""
     project.revision("a1", None, 'op.execute("CREATE TABLE t (a text, n int)")', 'op.execute("DROP TABLE t")')
@@ -105,6 +108,7 @@ def test_same_database_is_not_walked_from_twice(project) -> None:
     assert commands < 30
 
 
+@pytest.mark.once
 def test_irreversible_revisions_are_never_downgraded(example) -> None:
     """A walk takes no command that would run a downgrade that is declared irreversible."""
     example.edit(
@@ -147,6 +151,7 @@ class NoAddresses(Broken):
     invariant = "no-addresses"
 
 
+@pytest.mark.once
 def test_a_user_adds_an_invariant(example) -> None:
     """A function of one's own is checked after every command, and its failure is shrunk like any other."""
     mine = Noted()
@@ -164,6 +169,7 @@ def test_transitions_of_a_linear_history_are_counted(project) -> None:
         assert count_transitions(explorer, 41) is None
 
 
+@pytest.mark.once
 def test_fuzz_marker_selects_the_walks_and_the_report_has_them(example) -> None:
     """`pytest -m fuzz` runs the walks; the message and the report are those of the five tests."""
     example.edit("migrations/versions/a20_orders.py", '    op.execute("DROP TYPE order_status")\n', "")
@@ -190,6 +196,7 @@ def test_fuzz_marker_selects_the_walks_and_the_report_has_them(example) -> None:
     assert [[failure["revision"] for failure in test["failures"]] for test in tests] == [["a20"], []]
 
 
+@pytest.mark.once
 def test_past_failures_are_replayed_first_and_named_when_mended(example) -> None:
     """A path in the file beside the test is replayed: what it shows is reported, and once it shows nothing, that."""
     header = "from hypothesis import settings\nfrom alembic_gauntlet import profiles"

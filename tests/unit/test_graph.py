@@ -15,6 +15,8 @@ from alembic_gauntlet.graph import Command, Graph, IllegalCommand, Revision, Sta
 from alembic_gauntlet.path import parse_path
 from strategies.graphs import commands, graphs, history, legal_commands
 
+pytestmark = pytest.mark.once
+
 MERGED = Graph.from_scripts(history("h a1:h a2:a1 b1:h b2:b1 m:a2,b2"))
 TWO_BASES = Graph.from_scripts(history("a1#left a2:a1 b1>a2#right b2:b1"))
 COUNT = 1000
