@@ -106,6 +106,14 @@ def test_long_stairway_is_shared(project) -> None:
     assert (report["coverage"]["upgraded"], report["coverage"]["downgraded"]) == (100, 100)
 
 
+def test_configuration_that_cannot_be_read(project) -> None:
+    """It is told as in one process, though it is looked at before the tests are known."""
+    project.edit("alembic.ini", "[alembic]", "[alembic]\nversion_locations = %(nowhere)s/versions")
+    done = project.pytest("-n", "2", "-k", "stairway")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*Alembic cannot load its script directory: *nowhere*"])
+
+
 def test_server_that_does_not_start(example, public) -> None:
     """Every worker says why, none waits for another, and nothing is left."""
     run = f"test-{os.getpid()}"
