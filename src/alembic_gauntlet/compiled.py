@@ -56,7 +56,7 @@ class Compiled:
                 method.cache_clear()
 
     def _give(self, connection: Connection, *branch: bool) -> None:
-        """Not where the engine's owner has named another place, or wants none.
+        """Have a connection find them; not where its engine's owner has named another place, or wants none.
 
         Before SQLAlchemy 2.0, the event tells whether the connection is a branch of another one, too.
         """

@@ -19,7 +19,7 @@ three, and nothing is read."""
 
 @dataclass(frozen=True)
 class Share:
-    """Part `place`, from 0, of `of` parts, which take as long, and have nothing in common.
+    """Part `place`, from 0, of `of` parts that take equally long, and have nothing in common.
 
     `seed`: Hypothesis' seed for all of them; None leaves it to Hypothesis, which draws other walks in every process.
     """
